@@ -1,0 +1,88 @@
+use std::{error::Error, sync::Arc};
+
+use super::Breaker;
+use crate::{
+    ExclusionId, Listener, ListenerId, Outcome,
+    sync::{Ordering, lock},
+    word::Word,
+};
+
+/// Listeners and exclusions, which may change on a live breaker.
+impl Breaker {
+    /// Adds a listener.
+    pub fn add_listener(&self, listener: impl Listener) -> ListenerId {
+        self.add_shared_listener(Arc::new(listener))
+    }
+
+    /// Adds a listener that several breakers share.
+    pub fn add_shared_listener(&self, listener: Arc<dyn Listener>) -> ListenerId {
+        // The lock orders this against a removal that empties the list.
+        let _cold = lock(&self.cold);
+        let id = self.listeners.add(listener);
+        self.set_watched(true);
+        id
+    }
+
+    /// Removes a listener; whether it was there.
+    pub fn remove_listener(&self, id: ListenerId) -> bool {
+        let _cold = lock(&self.cold);
+        let (removed, none_left) = self.listeners.remove(id);
+        if none_left {
+            self.set_watched(false);
+        }
+        removed
+    }
+
+    fn set_watched(&self, watched: bool) {
+        let bit = Word::NEW.with_watched(true).bits();
+        // AcqRel, so that this write hides no Release of a change of state from later readers.
+        if watched {
+            self.word.fetch_or(bit, Ordering::AcqRel);
+        } else {
+            self.word.fetch_and(!bit, Ordering::AcqRel);
+        }
+    }
+
+    /// Whether anybody listens.
+    pub fn has_listeners(&self) -> bool {
+        !self.listeners.is_empty()
+    }
+
+    /// From now on errors of type `E`, also anywhere along [`source`](Error::source), are
+    /// successes: the dependency did answer.
+    pub fn add_excluded<E: Error + 'static>(&self) -> ExclusionId {
+        self.exclusions.add_type::<E>()
+    }
+
+    /// Takes back [`add_excluded`](Self::add_excluded); whether there was something to take back.
+    pub fn remove_excluded<E: Error + 'static>(&self) -> bool {
+        self.exclusions.remove_type::<E>()
+    }
+
+    /// From now on errors that the predicate picks are successes.
+    pub fn exclude_if(
+        &self,
+        predicate: impl Fn(&(dyn Error + 'static)) -> bool + Send + Sync + 'static,
+    ) -> ExclusionId {
+        self.exclusions.add_predicate(Arc::new(predicate), Outcome::Success)
+    }
+
+    /// From now on errors that the predicate picks are ignored.
+    pub fn ignore_if(
+        &self,
+        predicate: impl Fn(&(dyn Error + 'static)) -> bool + Send + Sync + 'static,
+    ) -> ExclusionId {
+        self.exclusions.add_predicate(Arc::new(predicate), Outcome::Ignored)
+    }
+
+    /// Removes an exclusion by what adding it returned; whether it was there.
+    pub fn remove_exclusion(&self, id: ExclusionId) -> bool {
+        self.exclusions.remove(id)
+    }
+
+    /// What an error says about the service, by the exclusions.
+    #[inline]
+    pub fn judge(&self, error: &(dyn Error + 'static)) -> Outcome {
+        self.exclusions.judge(error)
+    }
+}

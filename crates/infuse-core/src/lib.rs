@@ -1,0 +1,50 @@
+//! The circuit breaker of Infuse: one process's circuit, without I/O, runtime or storage.
+//!
+//! Start at [`Breaker`]. Users of axum want the crate `infuse-axum`; programs without a web
+//! framework that share circuits want `infuse-storage`.
+//!
+//! # Layout
+//!
+//! - [`Policy`] says when a circuit opens and closes, [`State`] what it is, [`Outcome`] what a
+//!   call said about it.
+//! - `decide` holds the decisions, pure functions of one atomic word, the time and the policy.
+//! - [`Breaker`] applies them; [`Permit`] is the right to one call; `call` guards functions and
+//!   futures with it.
+//! - [`Listener`], exclusions, [`Clock`] and [`Snapshot`] stand around it; [`Replica`] is for
+//!   those who share a breaker with other processes.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod breaker;
+mod call;
+mod change;
+pub mod clock;
+mod deadline;
+mod decide;
+mod error;
+mod exclude;
+mod listener;
+mod outcome;
+mod permit;
+mod policy;
+mod rejected;
+mod replica;
+mod snapshot;
+mod state;
+mod sync;
+mod word;
+
+pub use breaker::{Admission, Breaker, BreakerBuilder, Shared};
+pub use change::{Cause, StateChange};
+#[doc(inline)]
+pub use clock::{Clock, ManualClock, TimeSource};
+pub use error::CallError;
+pub use exclude::ExclusionId;
+pub use listener::{Listener, ListenerId};
+pub use outcome::Outcome;
+pub use permit::Permit;
+pub use policy::{Policy, PolicyBuilder, PolicyError};
+pub use rejected::Rejected;
+pub use replica::Replica;
+pub use snapshot::Snapshot;
+pub use state::{ParseStateError, State};

@@ -1,0 +1,285 @@
+//! The hooks by which a breaker is shared with other processes.
+
+use std::sync::Arc;
+
+use infuse_core::{Admission, Breaker, Cause, ManualClock, Outcome, PolicyBuilder, Shared, State};
+
+use crate::support::*;
+
+fn shared(policy: PolicyBuilder) -> (Recorder, Arc<Breaker>, ManualClock) {
+    let told = Recorder::default();
+    let (breaker, clock) = build(policy, |builder| builder.replica(Arc::new(told.clone())));
+    (told, breaker, clock)
+}
+
+fn view(state: State) -> Shared {
+    Shared {
+        state,
+        left: RESET,
+        open_for: 2 * SECOND,
+        successes: 0,
+        renew: false,
+        cause: Cause::Failures,
+        remote: true,
+    }
+}
+
+/// What a replica is told when the first trial begins.
+const BEGUN: &str = "open > half-open trial-started";
+
+/// Open, with its time over.
+fn due(policy: PolicyBuilder) -> (Recorder, Arc<Breaker>, ManualClock) {
+    let (told, breaker, clock) = shared(policy);
+    trip(&breaker);
+    clock.advance(RESET);
+    told.take();
+    (told, breaker, clock)
+}
+
+fn trial(breaker: &Breaker, token: u64) -> infuse_core::Permit<&Breaker> {
+    assert!(matches!(breaker.admit(), Admission::TrialDue));
+    breaker.begin_shared_trial(breaker, token, 6 * SECOND)
+}
+
+#[test]
+fn the_run_of_failures_is_told_and_quiet_successes_are_not() {
+    let (told, breaker, _) = shared(three());
+    succeed(&breaker).unwrap();
+    assert!(told.take().is_empty(), "a healthy circuit has nothing to tell");
+    fail(&breaker);
+    fail(&breaker);
+    succeed(&breaker).unwrap();
+    succeed(&breaker).unwrap();
+    assert_eq!(told.take(), ["counted 1", "counted 2", "counted 0"]);
+    trip(&breaker);
+    assert_eq!(told.take(), ["counted 1", "counted 2", "tripped", "closed > open failures"]);
+    breaker.close();
+    breaker.open();
+    assert_eq!(told.take(), ["open > closed manual", "closed > open manual"]);
+}
+
+#[test]
+fn a_trial_that_is_due_is_left_to_whoever_has_the_lease() {
+    let (told, breaker, _) = due(three());
+    assert!(matches!(breaker.admit_owned(), Admission::TrialDue));
+    assert_eq!(breaker.state(), State::Open, "asking changes nothing");
+    let permit = trial(&breaker, 42);
+    assert!(permit.is_trial());
+    assert_eq!(breaker.state(), State::HalfOpen);
+    assert!(matches!(breaker.admit(), Admission::Rejected(_)));
+    assert_eq!(told.take(), [BEGUN]);
+    drop(permit);
+    assert_eq!(told.take(), ["trial 42 Ignored"]);
+    assert!(matches!(breaker.admit(), Admission::TrialDue));
+}
+
+#[test]
+fn a_shared_success_waits_for_the_storage() {
+    let (told, breaker, _) = due(three());
+    trial(&breaker, 42).success();
+    assert_eq!(told.take(), [BEGUN, "trial 42 Success"]);
+    assert_eq!(counts(&breaker), (State::HalfOpen, 3, 0));
+    assert!(matches!(breaker.admit(), Admission::Rejected(_)), "nobody else needs to try");
+
+    breaker.adopt(Shared { cause: Cause::TrialSucceeded, remote: false, ..view(State::Closed) });
+    assert_eq!(counts(&breaker), (State::Closed, 0, 0));
+}
+
+#[test]
+fn a_shared_success_that_cannot_be_told_counts_here() {
+    let (_, breaker, clock) = due(three().success_threshold(2));
+    trial(&breaker, 1).success();
+    breaker.count_trial_success();
+    assert_eq!(counts(&breaker), (State::HalfOpen, 3, 1));
+    trial(&breaker, 2).success();
+    breaker.count_trial_success();
+    assert_eq!(counts(&breaker), (State::Closed, 0, 0));
+
+    // In any other state it comes too late.
+    fail(&breaker);
+    breaker.count_trial_success();
+    assert_eq!(counts(&breaker), (State::Closed, 1, 0));
+    trip(&breaker);
+    clock.advance(RESET);
+    breaker.count_trial_success();
+    assert_eq!(counts(&breaker), (State::Open, 3, 0));
+}
+
+#[test]
+fn a_shared_failure_opens_at_once() {
+    let (told, breaker, _) = due(three());
+    trial(&breaker, 42).failure();
+    let events = [BEGUN, "trial 42 Failure", "half-open > open trial-failed"];
+    assert_eq!(told.take(), events, "a shared trial's failure is no trip of its own");
+    assert_eq!(counts(&breaker), (State::Open, 4, 0));
+    assert_eq!(rejected(&breaker).retry_after(), RESET);
+}
+
+#[test]
+fn a_shared_trial_that_outlives_its_lease_is_dropped() {
+    let (told, breaker, clock) = due(three());
+    let permit = trial(&breaker, 42);
+    clock.advance(6 * SECOND);
+    permit.failure();
+    assert_eq!(told.take(), [BEGUN]);
+    assert_eq!(counts(&breaker), (State::HalfOpen, 3, 0));
+    assert!(matches!(breaker.admit(), Admission::TrialDue));
+}
+
+#[test]
+fn a_lease_that_comes_after_the_circuit_closed_is_an_ordinary_call() {
+    let (told, breaker, _) = due(three());
+    breaker.close();
+    let permit = breaker.begin_shared_trial(&*breaker, 42, 6 * SECOND);
+    assert!(!permit.is_trial());
+    permit.failure();
+    assert_eq!(told.take(), ["open > closed manual", "counted 1"]);
+    assert_eq!(counts(&breaker), (State::Closed, 1, 0));
+}
+
+#[test]
+fn a_denied_lease_says_when_to_ask_again() {
+    let (_, breaker, clock) = due(three());
+    breaker.defer_trial(4 * SECOND);
+    assert_eq!(rejected(&breaker).retry_after(), 4 * SECOND);
+    clock.advance(4 * SECOND);
+    assert!(matches!(breaker.admit(), Admission::TrialDue));
+
+    breaker.half_open();
+    breaker.defer_trial(4 * SECOND);
+    assert_eq!(rejected(&breaker).state(), State::HalfOpen);
+    clock.advance(4 * SECOND);
+    assert!(matches!(breaker.admit(), Admission::TrialDue));
+
+    breaker.close();
+    breaker.defer_trial(4 * SECOND);
+    succeed(&breaker).unwrap();
+}
+
+#[test]
+fn a_rejection_for_want_of_a_lease_is_told_and_never_says_closed() {
+    let heard = Recorder::default();
+    let (breaker, clock) = build(three(), |builder| builder.listener(heard.clone()));
+    trip(&breaker);
+    clock.advance(5 * SECOND);
+    heard.take();
+    assert_eq!(breaker.reject().retry_after(), 10 * SECOND);
+    assert_eq!(heard.take(), ["rejected open 10s"]);
+    for put in [State::HalfOpen, State::Closed] {
+        breaker.put(put, Cause::Manual);
+        assert_eq!(breaker.reject().state(), State::HalfOpen);
+    }
+}
+
+#[test]
+fn a_view_is_taken_over() {
+    let heard = Recorder::default();
+    let (breaker, clock) = build(three(), |builder| builder.listener(heard.clone()));
+    clock.advance(10 * SECOND);
+    fail(&breaker);
+    heard.take();
+    let before = breaker.try_permit().unwrap();
+    breaker.adopt(view(State::Open));
+    assert_eq!(heard.take(), ["before_call", "closed > open failures remote"]);
+    assert_eq!(counts(&breaker), (State::Open, 1, 0));
+    assert_eq!(rejected(&breaker).retry_after(), RESET);
+    let opened = infuse_core::Clock::wall(&clock) - 2 * SECOND;
+    assert_eq!(breaker.opened_at(), Some(opened));
+    before.success();
+    assert_eq!(counts(&breaker), (State::Open, 1, 0), "calls from before are late ones");
+
+    // The same state with other times is no change, but the times are taken.
+    heard.take();
+    breaker.adopt(Shared { left: 3 * SECOND, ..view(State::Open) });
+    assert!(heard.take().is_empty());
+    assert_eq!((breaker.retry_after(), breaker.snapshot().epoch), (Some(3 * SECOND), 1));
+
+    let half = Shared {
+        left: 2 * SECOND,
+        successes: 1,
+        cause: Cause::TrialStarted,
+        ..view(State::HalfOpen)
+    };
+    breaker.adopt(half);
+    assert_eq!(heard.take(), ["open > half-open trial-started remote"]);
+    assert_eq!(counts(&breaker), (State::HalfOpen, 1, 1));
+    assert!(matches!(breaker.admit(), Admission::Rejected(_)), "someone else is trying");
+    clock.advance(2 * SECOND);
+    assert!(matches!(breaker.admit(), Admission::TrialDue));
+}
+
+#[test]
+fn the_same_view_again_changes_nothing_unless_it_is_renewed() {
+    let (_, breaker, _) = shared(three());
+    fail(&breaker);
+    let call = breaker.try_permit().unwrap();
+    breaker.adopt(view(State::Closed));
+    call.failure();
+    assert_eq!(breaker.fail_counter(), 2, "closed still, and the count goes on");
+
+    let call = breaker.try_permit().unwrap();
+    breaker.adopt(Shared { renew: true, ..view(State::Closed) });
+    assert_eq!(breaker.fail_counter(), 0, "another closed: it was something else in between");
+    call.failure();
+    assert_eq!(breaker.fail_counter(), 0);
+}
+
+#[test]
+fn a_trial_survives_a_view_that_says_the_same_and_not_one_that_is_new() {
+    let (told, breaker, _) = due(three());
+    let permit = trial(&breaker, 1);
+    breaker.adopt(view(State::HalfOpen));
+    permit.failure();
+    assert_eq!(told.take(), [BEGUN, "trial 1 Failure", "half-open > open trial-failed"]);
+    assert_eq!(breaker.state(), State::Open);
+
+    let (told, breaker, _) = due(three());
+    let permit = trial(&breaker, 2);
+    breaker.adopt(Shared { renew: true, ..view(State::HalfOpen) });
+    permit.failure();
+    assert_eq!(told.take(), [BEGUN]);
+    assert_eq!(counts(&breaker), (State::HalfOpen, 3, 0));
+}
+
+#[test]
+fn a_breaker_with_a_replica_can_stand_alone() {
+    let (told, breaker, _) = due(three());
+    let permit = breaker.begin_trial(&*breaker, None).unwrap();
+    permit.success();
+    assert_eq!(counts(&breaker), (State::Closed, 0, 0), "no lease, no waiting");
+    assert_eq!(told.take(), [BEGUN, "half-open > closed trial-succeeded"]);
+    let permit = breaker.begin_trial(Arc::clone(&breaker), None).unwrap();
+    assert!(!permit.is_trial(), "it closed meanwhile: an ordinary call");
+    permit.settle(Outcome::Ignored);
+    breaker.open();
+    assert_eq!(breaker.begin_trial(&*breaker, None).unwrap_err().retry_after(), RESET);
+}
+
+#[test]
+fn a_failed_trial_that_the_breaker_granted_itself_is_a_trip() {
+    let (told, breaker, _) = due(three());
+    fail(&breaker);
+    assert_eq!(told.take(), [BEGUN, "tripped", "half-open > open trial-failed"]);
+}
+
+#[test]
+fn a_view_can_be_taken_over_now_and_announced_later() {
+    let heard = Recorder::default();
+    let (breaker, _) = build(three(), |builder| builder.listener(heard.clone()));
+    let change = breaker.adopt_quietly(view(State::Open)).unwrap();
+    assert_eq!(breaker.state(), State::Open);
+    assert!(heard.take().is_empty());
+    breaker.announce(change);
+    assert_eq!(heard.take(), ["closed > open failures remote"]);
+    assert_eq!(breaker.adopt_quietly(view(State::Open)), None);
+}
+
+#[test]
+fn a_permit_can_change_its_owner() {
+    let (told, breaker, _) = due(three());
+    let permit = trial(&breaker, 42).with_owner(Arc::clone(&breaker));
+    assert!(permit.is_trial());
+    assert_eq!(breaker.snapshot().trials, 1);
+    permit.failure();
+    assert_eq!(told.take(), [BEGUN, "trial 42 Failure", "half-open > open trial-failed"]);
+}
