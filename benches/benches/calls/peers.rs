@@ -5,6 +5,8 @@ use std::{hint::black_box, sync::Arc, time::Duration};
 
 use infuse_benches::{Contender, block_on};
 use infuse_core::{Breaker, Policy};
+use infuse_storage::{Circuit, Circuits};
+use tokio::runtime::{self, Runtime};
 use tower::Service;
 
 /// The error of the call.
@@ -95,6 +97,36 @@ pub(crate) fn infuse(load: Load) -> Contender {
 pub(crate) fn infuse_async(load: Load) -> Contender {
     contender!(load, infuse_breaker(load), |breaker, work| {
         move |i| block_on(breaker.call(|| async { work(i) })).unwrap_or(0)
+    })
+}
+
+// The same circuit shared through the embedded storage, as an application has it: the replicator
+// runs beside the calls, on a runtime of its own.
+fn shared_circuit(load: Load) -> (Circuit, Arc<Runtime>) {
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = Arc::new(runtime.expect("a runtime"));
+    let guard = runtime.enter();
+    let policy = Policy::builder().reset_timeout(OPEN_FOR).build().expect("a valid policy");
+    let circuit = Circuits::builder().start().expect("within a runtime").circuit("bench", policy);
+    drop(guard);
+    if load == Load::Rejected {
+        for _ in 0..FAILURES {
+            let _ = circuit.call_sync(|| Err::<(), _>(Failed));
+        }
+        assert!(circuit.call_sync(|| Ok::<_, Failed>(())).is_err(), "the circuit is not open");
+    }
+    (circuit, runtime)
+}
+
+pub(crate) fn shared(load: Load) -> Contender {
+    contender!(load, shared_circuit(load), |shared, work| {
+        move |i| shared.0.call_sync(|| work(i)).unwrap_or(0)
+    })
+}
+
+pub(crate) fn shared_async(load: Load) -> Contender {
+    contender!(load, shared_circuit(load), |shared, work| {
+        move |i| block_on(shared.0.call(|| async { work(i) })).unwrap_or(0)
     })
 }
 

@@ -24,12 +24,13 @@ struct Rule {
 pub(crate) struct Exclusions {
     /// Whether there is a rule at all, so that a breaker without any asks nobody.
     any: AtomicBool,
-    rules: Mutex<(u64, Arc<[Rule]>)>,
+    /// `None` for none, which most breakers have.
+    rules: Mutex<(u64, Option<Arc<[Rule]>>)>,
 }
 
 impl Exclusions {
     pub(crate) fn new() -> Self {
-        Self { any: AtomicBool::new(false), rules: Mutex::new((0, Arc::from([]))) }
+        Self { any: AtomicBool::new(false), rules: Mutex::new((0, None)) }
     }
 
     /// What an error says about the service.
@@ -42,7 +43,7 @@ impl Exclusions {
     #[cold]
     fn judge_by_rules(&self, error: &(dyn Error + 'static)) -> Outcome {
         let rules = lock(&self.rules).1.clone();
-        let rule = rules.iter().find(|rule| (rule.matches)(error));
+        let rule = rules.iter().flat_map(|rules| rules.iter()).find(|rule| (rule.matches)(error));
         rule.map_or(Outcome::Failure, |rule| rule.outcome)
     }
 
@@ -59,7 +60,8 @@ impl Exclusions {
         let id = ExclusionId(rules.0);
         rules.0 += 1;
         let rule = Rule { id, of, matches, outcome };
-        rules.1 = rules.1.iter().cloned().chain([rule]).collect();
+        let before = rules.1.iter().flat_map(|rules| rules.iter()).cloned();
+        rules.1 = Some(before.chain([rule]).collect());
         self.any.store(true, Ordering::Relaxed);
         id
     }
@@ -74,10 +76,12 @@ impl Exclusions {
 
     fn retain(&self, keep: impl Fn(&Rule) -> bool) -> bool {
         let mut rules = lock(&self.rules);
-        let before = rules.1.len();
-        rules.1 = rules.1.iter().filter(|rule| keep(rule)).cloned().collect();
-        self.any.store(!rules.1.is_empty(), Ordering::Relaxed);
-        rules.1.len() < before
+        let Some(before) = rules.1.take() else { return false };
+        let left: Arc<[Rule]> = before.iter().filter(|rule| keep(rule)).cloned().collect();
+        let removed = left.len() < before.len();
+        rules.1 = (!left.is_empty()).then_some(left);
+        self.any.store(rules.1.is_some(), Ordering::Relaxed);
+        removed
     }
 }
 

@@ -63,7 +63,14 @@ pub trait Listener: Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ListenerId(u64);
 
-type Entries = Arc<[(ListenerId, Arc<dyn Listener>)]>;
+/// `None` for none, which most breakers have.
+type Entries = Option<Arc<[(ListenerId, Arc<dyn Listener>)]>>;
+
+/// The entries for the list, `None` if there are none.
+fn entries(entries: impl Iterator<Item = (ListenerId, Arc<dyn Listener>)>) -> Entries {
+    let entries: Arc<[_]> = entries.collect();
+    (!entries.is_empty()).then_some(entries)
+}
 
 /// The listeners of one breaker. Whoever calls them takes a copy of the list first, so none is
 /// called under the lock.
@@ -72,33 +79,33 @@ pub(crate) struct Listeners(Mutex<(u64, Entries)>);
 impl Listeners {
     pub(crate) fn new(listeners: Vec<Arc<dyn Listener>>) -> Self {
         let next = listeners.len() as u64;
-        let entries = (0..).map(ListenerId).zip(listeners).collect();
-        Self(Mutex::new((next, entries)))
+        Self(Mutex::new((next, entries((0..).map(ListenerId).zip(listeners)))))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        lock(&self.0).1.is_empty()
+        lock(&self.0).1.is_none()
     }
 
     pub(crate) fn add(&self, listener: Arc<dyn Listener>) -> ListenerId {
         let mut list = lock(&self.0);
         let id = ListenerId(list.0);
         list.0 += 1;
-        list.1 = list.1.iter().cloned().chain([(id, listener)]).collect();
+        let before = list.1.iter().flat_map(|list| list.iter()).cloned();
+        list.1 = entries(before.chain([(id, listener)]));
         id
     }
 
     /// Removes a listener; whether it was there, and whether the list is empty now.
     pub(crate) fn remove(&self, id: ListenerId) -> (bool, bool) {
         let mut list = lock(&self.0);
-        let before = list.1.len();
-        list.1 = list.1.iter().filter(|(other, _)| *other != id).cloned().collect();
-        (list.1.len() < before, list.1.is_empty())
+        let Some(before) = list.1.take() else { return (false, true) };
+        list.1 = entries(before.iter().filter(|(other, _)| *other != id).cloned());
+        (list.1.as_ref().is_none_or(|left| left.len() < before.len()), list.1.is_none())
     }
 
     pub(crate) fn tell(&self, event: impl Fn(&dyn Listener)) {
         let entries = lock(&self.0).1.clone();
-        for (_, listener) in entries.iter() {
+        for (_, listener) in entries.iter().flat_map(|entries| entries.iter()) {
             // What a listener broke is its own: nothing of ours is borrowed mutably here.
             let _ = catch_unwind(AssertUnwindSafe(|| event(&**listener)));
         }

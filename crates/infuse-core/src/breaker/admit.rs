@@ -56,6 +56,13 @@ impl Breaker {
         }
     }
 
+    /// A permit of a closed circuit that nobody watches; else `None`, and [`admit`](Self::admit)
+    /// is to be asked. This is all that most calls need, and is inlined into them.
+    #[inline]
+    pub fn quiet_permit(&self) -> Option<Permit<&Self>> {
+        self.quick_permit().ok()
+    }
+
     /// A permit of a quiet closed circuit, else the word that was found.
     ///
     /// Guarded calls treat the two cases apart instead of taking a permit from either: one that

@@ -1,0 +1,412 @@
+use std::{
+    error::Error,
+    future::Future,
+    sync::{Arc, mpsc},
+    time::Duration,
+};
+
+use infuse_core::{
+    Admission, Breaker, CallError, ExclusionId, Listener, ListenerId, Outcome, Permit, Policy,
+    Rejected, State,
+};
+use tokio::{sync::oneshot, time::timeout};
+
+use crate::{
+    CircuitSnapshot, Control,
+    hub::Hub,
+    lease::{self, Answer},
+    node::{Asking, Node},
+    shared_call::{SharedCall, Waiting},
+};
+
+/// The right to make one call, owned by whoever makes it.
+pub type CircuitPermit = Permit<Arc<Breaker>>;
+
+/// A circuit: a [`Breaker`] that is shared with others through a storage.
+///
+/// Every call is decided from this process's own memory; only the caller of a trial call waits
+/// for a lease, under the storage's timeout. Cloning is cheap, and clones are the same circuit.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use infuse_storage::{Circuits, Policy};
+///
+/// let circuits = Circuits::builder().start()?;
+/// let database = circuits.circuit("database", Policy::default());
+/// # async fn update(id: u64) -> std::io::Result<u64> { Ok(id) }
+/// let rows = database.call(|| update(7)).await?;
+/// # assert_eq!(rows, 7);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Circuit(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    breaker: Arc<Breaker>,
+    node: Arc<Node>,
+    hub: Arc<Hub>,
+    waiting: Waiting,
+}
+
+/// How far a command reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a command may have been carried out in this process alone"]
+pub enum Reach {
+    /// The storage has it: it holds for all.
+    Fleet,
+    /// The storage could not be told: it holds in this process alone, and will not be repeated.
+    Local,
+}
+
+impl Circuit {
+    pub(crate) fn new(breaker: Arc<Breaker>, node: Arc<Node>, hub: Arc<Hub>) -> Self {
+        Self(Arc::new(Inner { breaker, node, hub, waiting: Waiting::default() }))
+    }
+
+    #[inline]
+    pub(crate) fn breaker(&self) -> &Breaker {
+        &self.0.breaker
+    }
+
+    pub(crate) fn waiting(&self) -> &Waiting {
+        &self.0.waiting
+    }
+
+    /// Asks to pass. It waits only when a trial call is due, for the lease.
+    ///
+    /// `call_timeout` is how long the call may take in all; it bounds the lease (see
+    /// [`Policy::lease`]).
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] while the circuit is open, or half-open with enough trials in flight.
+    ///
+    /// # Cancel safety
+    ///
+    /// A lease that is granted to a caller that has left is given back.
+    pub async fn acquire(&self, call_timeout: Option<Duration>) -> Result<CircuitPermit, Rejected> {
+        match self.0.breaker.admit_owned() {
+            Admission::Admitted(permit) => Ok(permit),
+            Admission::Rejected(rejected) => Err(rejected),
+            Admission::TrialDue => self.trial(call_timeout).await,
+        }
+    }
+
+    /// Asks to pass without ever waiting: rejected when a trial is due, because a lease would
+    /// have to be waited for.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] unless the circuit is closed.
+    pub fn try_permit(&self) -> Result<CircuitPermit, Rejected> {
+        match self.0.breaker.admit_owned() {
+            Admission::Admitted(permit) => Ok(permit),
+            Admission::Rejected(rejected) => Err(rejected),
+            Admission::TrialDue => Err(self.breaker().reject()),
+        }
+    }
+
+    /// Makes a call if the circuit lets it through: see [`Breaker::call`].
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Rejected`] when it does not, else the call's own error.
+    ///
+    /// # Cancel safety
+    ///
+    /// A call that is dropped before its end counts as nothing.
+    #[inline]
+    pub fn call<F, Fut, T, E>(&self, call: F) -> impl Future<Output = Result<T, CallError<E>>>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+        E: Error + 'static,
+    {
+        SharedCall::new(self, |permit: Permit<&'_ Breaker>| permit.run(call))
+    }
+
+    /// [`call`](Self::call) for results of any kind: `judge` says what a result means, and the
+    /// exclusions are not asked.
+    ///
+    /// # Errors
+    ///
+    /// As for [`call`](Self::call).
+    ///
+    /// # Cancel safety
+    ///
+    /// A call that is dropped before its end counts as nothing.
+    #[inline]
+    pub fn call_with<F, Fut, T, E, J>(
+        &self,
+        call: F,
+        judge: J,
+    ) -> impl Future<Output = Result<T, CallError<E>>>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+        J: FnOnce(&Result<T, E>) -> Outcome,
+    {
+        SharedCall::new(self, |permit: Permit<&'_ Breaker>| permit.run_with(call, judge))
+    }
+
+    /// [`call`](Self::call) for blocking code. When a trial is due it blocks for the lease, under
+    /// the storage's timeout.
+    ///
+    /// The lease comes from a task of the runtime on which the circuits were started: in the only
+    /// thread of that runtime a trial is therefore always rejected.
+    ///
+    /// # Errors
+    ///
+    /// As for [`call`](Self::call).
+    #[inline]
+    pub fn call_sync<T, E, F>(&self, call: F) -> Result<T, CallError<E>>
+    where
+        F: FnOnce() -> Result<T, E>,
+        E: Error + 'static,
+    {
+        match self.breaker().quiet_permit() {
+            Some(permit) => permit.run_sync(call),
+            None => self.call_sync_slowly(|permit| permit.run_sync(call)),
+        }
+    }
+
+    /// [`call_with`](Self::call_with) for blocking code: see [`call_sync`](Self::call_sync).
+    ///
+    /// # Errors
+    ///
+    /// As for [`call`](Self::call).
+    #[inline]
+    pub fn call_sync_with<T, E, F, J>(&self, call: F, judge: J) -> Result<T, CallError<E>>
+    where
+        F: FnOnce() -> Result<T, E>,
+        J: FnOnce(&Result<T, E>) -> Outcome,
+    {
+        match self.breaker().quiet_permit() {
+            Some(permit) => permit.run_sync_with(call, judge),
+            None => self.call_sync_slowly(|permit| permit.run_sync_with(call, judge)),
+        }
+    }
+
+    // Apart, so that there is one copy of the call in the function that is to be inlined.
+    #[inline(never)]
+    fn call_sync_slowly<T, E>(
+        &self,
+        run: impl FnOnce(Permit<&Breaker>) -> Result<T, CallError<E>>,
+    ) -> Result<T, CallError<E>> {
+        let permit = match self.breaker().admit() {
+            Admission::Admitted(permit) => permit,
+            Admission::Rejected(rejected) => return Err(CallError::Rejected(rejected)),
+            Admission::TrialDue => {
+                self.trial_sync().map_err(CallError::Rejected)?.with_owner(self.breaker())
+            }
+        };
+        run(permit)
+    }
+
+    #[cold]
+    pub(crate) fn trial(
+        &self,
+        call_timeout: Option<Duration>,
+    ) -> impl Future<Output = Result<CircuitPermit, Rejected>> + Send + use<> {
+        let this = self.clone();
+        async move {
+            let Some(asking) = this.ask() else { return this.pass_without_lease(call_timeout) };
+            let (reply, answer) = oneshot::channel();
+            let lease = this.breaker().policy().lease(call_timeout);
+            lease::ask(&this.0.hub, asking, lease, move |answer| {
+                // Nobody there: the permit that comes back is dropped, which gives it back.
+                drop(reply.send(answer));
+            });
+            let answer = timeout(this.0.hub.options.timeout, answer).await;
+            this.conclude(answer.ok().and_then(Result::ok), call_timeout)
+        }
+    }
+
+    #[cold]
+    fn trial_sync(&self) -> Result<CircuitPermit, Rejected> {
+        let Some(asking) = self.ask() else { return self.pass_without_lease(None) };
+        let (reply, answer) = mpsc::sync_channel(1);
+        let lease = self.breaker().policy().lease(None);
+        lease::ask(&self.0.hub, asking, lease, move |answer| drop(reply.send(answer)));
+        self.conclude(answer.recv_timeout(self.0.hub.options.timeout).ok(), None)
+    }
+
+    /// Becomes the caller that asks for a lease, unless another does or none is needed.
+    fn ask(&self) -> Option<Asking> {
+        if self.grants_trials() {
+            return None;
+        }
+        let most = self.breaker().policy().half_open_max_calls();
+        self.0.node.ask(self.0.hub.now(), most)
+    }
+
+    /// Whether this process grants trials itself.
+    fn grants_trials(&self) -> bool {
+        self.0.hub.standing.is_alone() || self.0.node.takes_local_trial()
+    }
+
+    fn conclude(
+        &self,
+        answer: Option<Answer>,
+        call_timeout: Option<Duration>,
+    ) -> Result<CircuitPermit, Rejected> {
+        match answer {
+            Some(Answer::Granted(permit)) => Ok(permit),
+            Some(Answer::Alone) => self.pass_without_lease(call_timeout),
+            // The circuit may have closed meanwhile.
+            Some(Answer::NotNow) | None => self.try_permit(),
+        }
+    }
+
+    fn pass_without_lease(
+        &self,
+        call_timeout: Option<Duration>,
+    ) -> Result<CircuitPermit, Rejected> {
+        if self.grants_trials() {
+            self.0.breaker.begin_trial(Arc::clone(&self.0.breaker), call_timeout)
+        } else {
+            self.try_permit()
+        }
+    }
+}
+
+/// Manual control, for the whole fleet. Each returns when the storage has it, or says that it
+/// holds in this process alone.
+impl Circuit {
+    /// Opens the circuit, now and for the reset timeout. It ends by a trial, like any opening.
+    pub async fn open(&self) -> Reach {
+        self.put(State::Open).await
+    }
+
+    /// Opens the circuit half: the next call is a trial.
+    pub async fn half_open(&self) -> Reach {
+        self.put(State::HalfOpen).await
+    }
+
+    /// Closes the circuit and counts anew.
+    pub async fn close(&self) -> Reach {
+        self.put(State::Closed).await
+    }
+
+    /// Closes the circuit and forgets everything that was counted.
+    pub async fn reset(&self) -> Reach {
+        self.put(State::Closed).await
+    }
+
+    async fn put(&self, state: State) -> Reach {
+        let Inner { breaker, node, hub, .. } = &*self.0;
+        if !hub.standing.is_alone() {
+            let open_time = breaker.policy().reset_timeout();
+            let mut command = Control::new(node.key.clone(), hub.next_token(), state, open_time);
+            command.presented = node.presented(hub.now());
+            let command = [command];
+            match hub.twice(|| hub.storage.control(&command)).await {
+                Ok(views) => {
+                    if let Some(view) = views.first() {
+                        node.learn(hub, view);
+                        return Reach::Fleet;
+                    }
+                }
+                Err(error) => hub.lose(&error),
+            }
+        }
+        breaker.put(state, infuse_core::Cause::Manual);
+        Reach::Local
+    }
+}
+
+/// Inspection, thresholds, listeners and exclusions, as on a [`Breaker`].
+impl Circuit {
+    /// The circuit's name.
+    pub fn name(&self) -> &str {
+        self.breaker().name()
+    }
+
+    /// The state. A circuit that is open past its time is open until a call comes to try.
+    pub fn state(&self) -> State {
+        self.breaker().state()
+    }
+
+    /// This process's failures, one after another.
+    pub fn fail_counter(&self) -> u32 {
+        self.breaker().fail_counter()
+    }
+
+    /// Successful trial calls, one after another, in the present half-open period.
+    pub fn success_counter(&self) -> u32 {
+        self.breaker().success_counter()
+    }
+
+    /// When the circuit opened; `None` while it is closed.
+    pub fn opened_at(&self) -> Option<std::time::SystemTime> {
+        self.breaker().opened_at()
+    }
+
+    /// How long until a call may be let through; `None` while the circuit is closed.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.breaker().retry_after()
+    }
+
+    /// A copy of it all to look at.
+    pub fn snapshot(&self) -> CircuitSnapshot {
+        let Inner { breaker, node, hub, .. } = &*self.0;
+        CircuitSnapshot::new(
+            breaker.name(),
+            breaker.snapshot(),
+            node.generation(),
+            !hub.standing.is_alone(),
+        )
+    }
+
+    /// The policy that holds now.
+    pub fn policy(&self) -> Policy {
+        self.breaker().policy()
+    }
+
+    /// Changes this process's thresholds, without losing the circuit's state.
+    pub fn set_policy(&self, policy: Policy) {
+        self.breaker().set_policy(policy);
+    }
+
+    /// Adds a listener in this process.
+    pub fn add_listener(&self, listener: impl Listener) -> ListenerId {
+        self.breaker().add_listener(listener)
+    }
+
+    /// Removes a listener; whether it was there.
+    pub fn remove_listener(&self, id: ListenerId) -> bool {
+        self.breaker().remove_listener(id)
+    }
+
+    /// See [`Breaker::add_excluded`].
+    pub fn add_excluded<E: Error + 'static>(&self) -> ExclusionId {
+        self.breaker().add_excluded::<E>()
+    }
+
+    /// See [`Breaker::remove_excluded`].
+    pub fn remove_excluded<E: Error + 'static>(&self) -> bool {
+        self.breaker().remove_excluded::<E>()
+    }
+
+    /// See [`Breaker::exclude_if`].
+    pub fn exclude_if(
+        &self,
+        predicate: impl Fn(&(dyn Error + 'static)) -> bool + Send + Sync + 'static,
+    ) -> ExclusionId {
+        self.breaker().exclude_if(predicate)
+    }
+
+    /// See [`Breaker::ignore_if`].
+    pub fn ignore_if(
+        &self,
+        predicate: impl Fn(&(dyn Error + 'static)) -> bool + Send + Sync + 'static,
+    ) -> ExclusionId {
+        self.breaker().ignore_if(predicate)
+    }
+
+    /// Removes an exclusion by what adding it returned; whether it was there.
+    pub fn remove_exclusion(&self, id: ExclusionId) -> bool {
+        self.breaker().remove_exclusion(id)
+    }
+}

@@ -1,0 +1,253 @@
+//! The suite that every [`Storage`] must pass: its [contract](crate::storage) as cases that run
+//! against any implementation.
+//!
+//! An implementor says in a [`Harness`] where their storage is and how its time passes:
+//!
+//! ```
+//! use std::{sync::Arc, time::Duration};
+//! use infuse_storage::{
+//!     BoxFuture, ManualClock, MemoryStorage, Storage,
+//!     conformance::{self, Harness},
+//! };
+//!
+//! struct Embedded {
+//!     storage: MemoryStorage,
+//!     clock: ManualClock,
+//! }
+//!
+//! impl Harness for Embedded {
+//!     fn storage(&self) -> Arc<dyn Storage> {
+//!         Arc::new(self.storage.clone())
+//!     }
+//!
+//!     // For a storage with a clock of its own: Box::pin(tokio::time::sleep(time))
+//!     fn pass(&self, time: Duration) -> BoxFuture<'_, ()> {
+//!         self.clock.advance(time);
+//!         Box::pin(async {})
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let clock = ManualClock::new();
+//! let storage = MemoryStorage::with_clock(clock.clone());
+//! conformance::check(&Embedded { storage, clock }).await;
+//! # }
+//! ```
+//!
+//! [`check`] runs every case and panics with all that failed; [`cases`] gives them one by one.
+//! Against a server all of them take a few seconds, because leases and open times have to end.
+
+mod batches;
+mod commands;
+mod expect;
+mod leases;
+mod mending;
+mod pushes;
+mod reports;
+mod settles;
+mod standing;
+mod subject;
+mod trips;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use self::{expect::Verdict, subject::Subject};
+use crate::{BoxFuture, CircuitKey, ProcessId, Storage};
+
+/// Where a storage under test is, and how its time passes.
+pub trait Harness: Send + Sync {
+    /// The storage. Each call may make a connection of its own, but all keep the same records.
+    fn storage(&self) -> Arc<dyn Storage>;
+
+    /// Lets at least this much of the storage's time pass: a manual clock is advanced, a server
+    /// is waited for.
+    fn pass(&self, time: Duration) -> BoxFuture<'_, ()>;
+
+    /// A circuit that the storage has no record of. Default: `conformance:` and a random number.
+    fn key(&self) -> CircuitKey {
+        CircuitKey::new(format!("conformance:{}", ProcessId::random()))
+    }
+}
+
+/// One thing that a storage must do.
+pub struct Case {
+    name: &'static str,
+    run: for<'a> fn(&'a Subject<'a>) -> BoxFuture<'a, Verdict>,
+}
+
+impl Case {
+    /// What the storage must do.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Runs the case, on circuits of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`CaseFailed`] says what the storage did instead.
+    pub async fn run(&self, harness: &dyn Harness) -> Result<(), CaseFailed> {
+        let subject = Subject::new(harness);
+        let case = self.name;
+        (self.run)(&subject).await.map_err(|differs| CaseFailed { case, differs })
+    }
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Case").field(&self.name).finish()
+    }
+}
+
+/// A storage did something else than it must.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{case}: {differs}")]
+pub struct CaseFailed {
+    case: &'static str,
+    differs: String,
+}
+
+impl CaseFailed {
+    /// The case's name.
+    pub fn case(&self) -> &'static str {
+        self.case
+    }
+
+    /// What differs.
+    pub fn differs(&self) -> &str {
+        &self.differs
+    }
+}
+
+/// Runs all cases, one after another.
+///
+/// # Panics
+///
+/// If the storage fails one, with the names of all that it failed and what differs.
+pub async fn check(harness: &dyn Harness) {
+    let mut failed = Vec::new();
+    for case in cases() {
+        if let Err(failure) = case.run(harness).await {
+            failed.push(format!("\n  {failure}"));
+        }
+    }
+    assert!(
+        failed.is_empty(),
+        "the storage fails {} of {} cases:{}",
+        failed.len(),
+        cases().len(),
+        failed.concat()
+    );
+}
+
+/// All cases.
+pub fn cases() -> &'static [Case] {
+    CASES
+}
+
+macro_rules! cases {
+    ($($module:ident { $($function:ident: $name:literal,)* })*) => {
+        &[$($(
+            Case { name: $name, run: |subject| Box::pin($module::$function(subject)) },
+        )*)*]
+    };
+}
+
+static CASES: &[Case] = cases! {
+    standing {
+        no_record: "a circuit without a record is closed and of generation 0",
+        looking: "looking changes nothing",
+        probing: "a probe succeeds",
+        older_look: "a look that presents an older view changes nothing",
+        older_report: "a report that presents an older view changes nothing",
+        older_trip: "a trip that presents an older view changes nothing",
+        older_lease: "a lease request that presents an older view is denied",
+        older_settle: "a settle that presents an older view leaves the lease running",
+        older_command: "commands and seeds apply whatever they present",
+    }
+    mending {
+        as_presented: "a lost record becomes what is presented",
+        an_open_that_is_over: "a lost open record whose time is over grants a lease",
+        never_older: "no verb's answer is older than what it presents",
+        then_applied: "a verb is applied after it has mended",
+        a_command_after_a_loss: "a command after a loss is newer than what was known",
+        open_in_the_record: "an older record that is open stays open, as a new generation",
+        open_as_presented: "what is presented open stays open over an older record",
+        later_end: "of two open times the later end holds",
+        not_open_anywhere: "an older record that is not open gives way to what is presented",
+        twice: "mending twice is mending once",
+    }
+    trips {
+        opens: "a trip opens the circuit",
+        repeated: "a repeated trip changes nothing",
+        second: "the second of two trips changes nothing",
+        after_a_close: "a trip that races with a close loses",
+        of_half_open: "a trip opens a half-open circuit",
+        equal: "a trip that presents the present view opens again",
+        time_goes: "the time left goes down, and the time that it was open goes up",
+        over: "a circuit that is open past its time stays open",
+    }
+    leases {
+        while_open: "a lease is denied while the circuit is open, with the time left",
+        granted: "the first lease after the open time makes the circuit half-open",
+        closed: "a lease is denied while the circuit is closed",
+        repeated: "a repeated lease request is granted again",
+        one: "one lease may run where one call is allowed",
+        three: "three leases may run where three calls are allowed",
+        first_end: "a denial says when the first lease ends",
+        expiry: "a lease that has ended gives way",
+        processes: "the same number is another lease for another process",
+        race: "of many requests at once one is granted",
+    }
+    settles {
+        success: "a success closes the circuit",
+        threshold: "as many successes as the threshold says close the circuit",
+        failure: "a failure opens the circuit",
+        failure_after_success: "a failure forgets the successes before it",
+        ignored: "an ignored trial frees its place",
+        late: "a lease that has ended cannot be settled",
+        repeated_success: "a repeated success counts once",
+        repeated_failure: "a repeated failure changes nothing",
+        unknown: "an unknown token changes nothing",
+        other_process: "another process's number changes nothing",
+        others_end: "a settle that changes the circuit ends the other leases",
+    }
+    commands {
+        every_change: "a command brings a circuit from any state to any other",
+        open_time: "a command opens for the time that it says",
+        half_open: "a circuit that is put half-open grants a lease at once",
+        repeated: "a repeated command changes nothing",
+        ends_leases: "a command ends the leases",
+        seeds: "a seed puts the circuit into its state",
+        repeated_seed: "a repeated seed changes nothing",
+        late_seed: "a late seed applies if the circuit has not changed since the start",
+        late_seed_dropped: "a late seed is dropped if the circuit has changed since the start",
+        late_seed_first: "a late seed applies to a circuit without a record",
+    }
+    reports {
+        share: "a report sets its process's share",
+        sum: "the shares of all processes are added",
+        nothing: "a report of no failures takes the share away",
+        emptied: "a change empties the shares",
+        not_closed: "failures count only while the circuit is closed",
+        refuted: "a success drops the failures that were counted before it",
+        not_refuted: "a success from before the first failure drops nothing",
+        refuted_by_report: "a report's own success drops what was counted before",
+        refuted_then_counted: "failures after a success count from then on",
+        first_again: "after a share was taken away the next failure is the first",
+    }
+    batches {
+        empty: "an empty batch has an empty answer",
+        order: "answers come in the order of the batch",
+        same_circuit: "a batch may name a circuit twice",
+        verbs: "every verb takes a batch",
+    }
+    pushes {
+        every_change: "every change is pushed, in order",
+        given_back: "a lease that is given back is pushed",
+        counted: "a success that does not close is pushed",
+        mended: "a mended record is pushed",
+        quiet: "what changes nothing is not pushed",
+        all_watchers: "all watchers hear",
+    }
+};

@@ -1,0 +1,314 @@
+//! What all circuits of one participant share: the storage, the clock, what is to be told, the
+//! leases that are held, and whether the storage can be reached.
+
+use std::{
+    future::Future,
+    mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use infuse_core::{Cause, Listener, State, TimeSource};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, watch},
+    task::{JoinHandle, JoinSet},
+    time::timeout,
+};
+
+use crate::{
+    ProcessId, Storage, StorageError, Token, node::Node, registry::Registry, standing::Standing,
+};
+
+/// How coarse the age of the last success is.
+pub(crate) const TICK: Duration = Duration::from_millis(50);
+
+/// Set in every tick, so that a stamp of 0 is a breaker that has seen no success.
+pub(crate) const FIRST_TICK: u32 = 1 << 31;
+
+pub(crate) struct Hub {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) process: ProcessId,
+    pub(crate) time: TimeSource,
+    /// When this participant started, by its clock.
+    pub(crate) started: Duration,
+    pub(crate) options: Options,
+    pub(crate) runtime: Handle,
+    pub(crate) ticks: Arc<AtomicU32>,
+    pub(crate) registry: Registry,
+    pub(crate) standing: Standing,
+    pub(crate) progress: watch::Sender<Progress>,
+    /// Held while shutting down; whether that is done.
+    pub(crate) farewell: tokio::sync::Mutex<bool>,
+    queue: Mutex<Vec<Arc<Node>>>,
+    held: Mutex<Vec<Held>>,
+    late_seeds: Mutex<Vec<LateSeed>>,
+    asks: Mutex<JoinSet<()>>,
+    notify: Arc<Notify>,
+    task: Mutex<Option<JoinHandle<()>>>,
+    numbers: AtomicU64,
+    /// Whether an event was ignored while the storage was lost.
+    ignored_event: AtomicBool,
+}
+
+pub(crate) struct Options {
+    pub(crate) sync_interval: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) fallback: Option<State>,
+    pub(crate) namespace: Box<dyn Fn(&str) -> String + Send + Sync>,
+    pub(crate) listeners: Vec<Arc<dyn Listener>>,
+}
+
+/// How far the replicator has come, for those who wait for it.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// Whether changes are pushed to this participant.
+    pub(crate) subscribed: bool,
+}
+
+/// A lease that was granted and not settled.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) token: u64,
+    pub(crate) node: Arc<Node>,
+    ends: Duration,
+}
+
+/// A seed that the storage was not there to take.
+#[derive(Debug, Clone)]
+pub(crate) struct LateSeed {
+    pub(crate) node: Arc<Node>,
+    pub(crate) token: Token,
+    pub(crate) state: State,
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No user code runs under a lock of this crate, so what they guard is whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Hub {
+    pub(crate) fn new(
+        storage: Arc<dyn Storage>,
+        time: TimeSource,
+        options: Options,
+        runtime: Handle,
+        notify: Arc<Notify>,
+    ) -> Self {
+        Self {
+            storage,
+            process: ProcessId::random(),
+            started: time.now(),
+            ticks: Arc::new(AtomicU32::new(ticks_of(time.now()))),
+            time,
+            options,
+            runtime,
+            registry: Registry::default(),
+            standing: Standing::default(),
+            progress: watch::Sender::default(),
+            farewell: tokio::sync::Mutex::default(),
+            queue: Mutex::default(),
+            held: Mutex::default(),
+            late_seeds: Mutex::default(),
+            asks: Mutex::default(),
+            notify,
+            task: Mutex::default(),
+            numbers: AtomicU64::new(1),
+            ignored_event: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.time.now()
+    }
+
+    /// Moves on the coarse clock that successes are stamped by.
+    pub(crate) fn tick(&self) {
+        // Relaxed: a coarse time that orders nothing.
+        self.ticks.store(ticks_of(self.now()), Ordering::Relaxed);
+    }
+
+    /// How long ago the circuit saw a success, rounded up.
+    pub(crate) fn age_of_success(&self, node: &Node) -> Option<Duration> {
+        let stamp = node.breaker()?.last_success_tick();
+        // The flag is in both and goes by subtracting; what is left wraps after years.
+        let ticks = ticks_of(self.now()).wrapping_sub(stamp).saturating_add(1);
+        (stamp & FIRST_TICK != 0).then(|| TICK.saturating_mul(ticks))
+    }
+
+    pub(crate) fn next_token(&self) -> Token {
+        // Relaxed: only its being used once matters.
+        self.token(self.numbers.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn token(&self, number: u64) -> Token {
+        Token { process: self.process, number }
+    }
+
+    /// Awaits a verb of the storage for as long as it may take.
+    pub(crate) async fn in_time<T>(
+        &self,
+        verb: impl Future<Output = Result<T, StorageError>>,
+    ) -> Result<T, StorageError> {
+        let limit = self.options.timeout;
+        timeout(limit, verb).await.unwrap_or(Err(StorageError::TimedOut(limit)))
+    }
+
+    /// A verb, repeated once if it fails: every verb may be.
+    pub(crate) async fn twice<T, F>(&self, verb: impl Fn() -> F) -> Result<T, StorageError>
+    where
+        F: Future<Output = Result<T, StorageError>>,
+    {
+        match self.in_time(verb()).await {
+            Ok(answer) => Ok(answer),
+            Err(_) => self.in_time(verb()).await,
+        }
+    }
+}
+
+/// What is to be told.
+impl Hub {
+    pub(crate) fn enqueue(&self, node: Arc<Node>) {
+        lock(&self.queue).push(node);
+    }
+
+    pub(crate) fn take_queue(&self) -> Vec<Arc<Node>> {
+        mem::take(&mut *lock(&self.queue))
+    }
+
+    pub(crate) fn wake(&self) {
+        self.notify.notify_one();
+    }
+
+    /// Events were or may have been missed: every circuit is to be looked at.
+    pub(crate) fn look_at_everything(&self) {
+        for node in self.registry.nodes() {
+            node.want_look();
+        }
+    }
+
+    /// An event came while this process decides alone.
+    pub(crate) fn ignore_event(&self) {
+        // Relaxed, also below: both are called by the one task.
+        self.ignored_event.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether an event was ignored since this was last asked.
+    pub(crate) fn heed_events(&self) -> bool {
+        self.ignored_event.swap(false, Ordering::Relaxed)
+    }
+
+    pub(crate) fn add_late_seed(&self, seed: LateSeed) {
+        let mut seeds = lock(&self.late_seeds);
+        seeds.retain(|other| !Arc::ptr_eq(&other.node, &seed.node));
+        seeds.push(seed);
+    }
+
+    pub(crate) fn late_seeds(&self) -> Vec<LateSeed> {
+        lock(&self.late_seeds).clone()
+    }
+
+    pub(crate) fn forget_late_seeds(&self, sent: &[LateSeed]) {
+        lock(&self.late_seeds).retain(|seed| !sent.iter().any(|sent| sent.token == seed.token));
+    }
+}
+
+/// Leases.
+impl Hub {
+    /// Runs a task that asks for a lease.
+    pub(crate) fn spawn_ask(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut asks = lock(&self.asks);
+        while asks.try_join_next().is_some() {}
+        asks.spawn_on(task, &self.runtime);
+    }
+
+    pub(crate) fn take_asks(&self) -> JoinSet<()> {
+        mem::take(&mut *lock(&self.asks))
+    }
+
+    pub(crate) fn hold(&self, token: u64, node: &Arc<Node>, lease: Duration) {
+        let now = self.now();
+        let ends = now.saturating_add(lease);
+        let mut held = lock(&self.held);
+        held.retain(|held| now < held.ends);
+        held.push(Held { token, node: Arc::clone(node), ends });
+    }
+
+    pub(crate) fn release(&self, token: u64) {
+        lock(&self.held).retain(|held| held.token != token);
+    }
+
+    pub(crate) fn take_held(&self) -> Vec<Held> {
+        mem::take(&mut *lock(&self.held))
+    }
+}
+
+/// Whether the storage can be reached.
+impl Hub {
+    /// The storage did not do what it was asked, twice.
+    pub(crate) fn lose(&self, error: &StorageError) {
+        if !self.standing.lose() {
+            return;
+        }
+        tracing::warn!(
+            target: "infuse",
+            error = error as &dyn std::error::Error,
+            "the storage is lost: circuits go on in this process alone",
+        );
+        for entry in self.registry.entries() {
+            entry.node.forget_pending();
+            if let Some(state) = self.options.fallback {
+                entry.breaker.put(state, Cause::Fallback);
+            }
+        }
+    }
+
+    /// The storage can be written to again.
+    pub(crate) fn find(&self) {
+        if self.standing.find() {
+            tracing::info!(target: "infuse", "the storage is back: circuits are shared again");
+        }
+    }
+
+    /// Sharing has ended; whether it had not before.
+    pub(crate) fn close(&self) -> bool {
+        let first = self.standing.close();
+        self.wake();
+        first
+    }
+
+    pub(crate) fn set_task(&self, task: JoinHandle<()>) {
+        *lock(&self.task) = Some(task);
+    }
+
+    pub(crate) fn take_task(&self) -> Option<JoinHandle<()>> {
+        lock(&self.task).take()
+    }
+}
+
+/// A tick of the coarse clock. It wraps after years; the ages that are told from it are of
+/// seconds.
+fn ticks_of(now: Duration) -> u32 {
+    (now.as_millis() / TICK.as_millis()) as u32 | FIRST_TICK
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub")
+            .field("process", &self.process)
+            .field("storage", &self.storage)
+            .finish()
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        // The replicator holds no more than a weak reference: it finds nothing and ends.
+        self.notify.notify_one();
+        // What is granted too late is still given back.
+        lock(&self.asks).detach_all();
+    }
+}

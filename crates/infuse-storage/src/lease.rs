@@ -1,0 +1,162 @@
+//! Asking the storage for the lease of a trial call.
+
+use std::{
+    pin::pin,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use infuse_core::{Breaker, Outcome, State};
+use tokio::{join, time::timeout};
+
+use crate::{
+    LeaseAnswer, LeaseRequest, Presented, Settle, Storage, StorageError, Token,
+    circuit::CircuitPermit,
+    hub::Hub,
+    node::{Asking, Node},
+};
+
+/// What came of asking.
+pub(crate) enum Answer {
+    /// The trial may be made.
+    Granted(CircuitPermit),
+    /// The storage is lost: this process grants its trials itself.
+    Alone,
+    /// No trial now.
+    NotNow,
+}
+
+/// Asks in a task of its own, so that a caller that leaves cancels nothing: what is granted to
+/// nobody is given back. `reply` is called at most once, and not if the storage is too slow.
+pub(crate) fn ask(
+    hub: &Arc<Hub>,
+    asking: Asking,
+    lease: Duration,
+    reply: impl FnOnce(Answer) + Send + 'static,
+) {
+    let Some(breaker) = asking.node().breaker() else { return };
+    let node = Arc::clone(asking.node());
+    let token = hub.next_token();
+    let mut request = LeaseRequest::new(node.key.clone(), node.presented(hub.now()), token, lease);
+    request.max_calls = breaker.policy().half_open_max_calls();
+    let ask = Ask { breaker, node, storage: Arc::clone(&hub.storage), request: [request] };
+    hub.spawn_ask(ask.run(Arc::clone(hub), asking, reply));
+}
+
+struct Ask {
+    breaker: Arc<Breaker>,
+    node: Arc<Node>,
+    storage: Arc<dyn Storage>,
+    request: [LeaseRequest; 1],
+}
+
+impl Ask {
+    async fn run(self, hub: Arc<Hub>, asking: Asking, reply: impl FnOnce(Answer)) {
+        let mut verb = pin!(self.twice());
+        let granted = match timeout(hub.options.timeout, &mut verb).await {
+            Ok(Ok(granted)) => granted,
+            Ok(Err(error)) => {
+                hub.lose(&error);
+                drop(asking);
+                return reply(Answer::Alone);
+            }
+            Err(_) => {
+                drop(reply);
+                // A grant that comes too late is given back, unless it is over by then. Nothing
+                // of the circuits is held for it.
+                let (shared, limit) = (Arc::downgrade(&hub), self.lease());
+                let late = async {
+                    if let Ok(Ok(granted)) = timeout(limit, verb).await {
+                        self.give_back(&shared, &granted).await;
+                    }
+                };
+                join!(late, self.check(hub, asking));
+                return;
+            }
+        };
+        let answer = self.take(&hub, &granted);
+        let used = matches!(&answer, Answer::Granted(permit) if permit.is_trial());
+        // After shutdown the trial goes on here, and the lease belongs to the others.
+        let used = used && !hub.standing.is_closed();
+        // The next caller may ask before this one is answered.
+        drop(asking);
+        reply(answer);
+        if !used {
+            self.give_back(&Arc::downgrade(&hub), &granted).await;
+        }
+    }
+
+    /// The storage was too slow: asks again, which finds out whether it is there at all. Nobody
+    /// else asks meanwhile, so that a loss makes one caller wait.
+    async fn check(&self, hub: Arc<Hub>, asking: Asking) {
+        match hub.in_time(self.once()).await {
+            Ok(answer) => self.give_back(&Arc::downgrade(&hub), &answer).await,
+            Err(error) => hub.lose(&error),
+        }
+        drop(asking);
+    }
+
+    fn take(&self, hub: &Arc<Hub>, answer: &LeaseAnswer) -> Answer {
+        self.node.learn(hub, &answer.view);
+        // The circuit may have changed since the grant; what is known here then is newer.
+        let holds = answer.granted
+            && self.node.generation() == answer.view.generation
+            && self.breaker.state() == State::HalfOpen;
+        if !holds {
+            return Answer::NotNow;
+        }
+        let (owner, token) = (Arc::clone(&self.breaker), self.token().number);
+        hub.hold(token, &self.node, self.lease());
+        let permit = self.breaker.begin_shared_trial(owner, token, self.lease());
+        if !permit.is_trial() {
+            // Closed just now: an ordinary call, which needs no lease.
+            hub.release(token);
+        }
+        Answer::Granted(permit)
+    }
+
+    /// Gives back what was granted, if it was.
+    async fn give_back(&self, hub: &Weak<Hub>, answer: &LeaseAnswer) {
+        if !answer.granted {
+            return;
+        }
+        let presented = Presented::from(&answer.view);
+        let settle =
+            [Settle::new(self.node.key.clone(), presented, self.token(), Outcome::Ignored)];
+        let result = timeout(self.lease(), self.storage.settle(&settle)).await;
+        let Some(hub) = hub.upgrade() else { return };
+        match result {
+            Ok(Ok(views)) if !hub.standing.is_alone() => {
+                views.first().into_iter().for_each(|view| self.node.learn(&hub, view));
+            }
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::debug!(
+                target: "infuse",
+                error = &error as &dyn std::error::Error,
+                "a lease was not given back: it ends by itself",
+            ),
+            Err(_) => {}
+        }
+    }
+
+    async fn twice(&self) -> Result<LeaseAnswer, StorageError> {
+        match self.once().await {
+            Ok(answer) => Ok(answer),
+            Err(_) => self.once().await,
+        }
+    }
+
+    async fn once(&self) -> Result<LeaseAnswer, StorageError> {
+        let answers = self.storage.lease(&self.request).await?;
+        let answer = answers.into_iter().next();
+        answer.ok_or_else(|| StorageError::Answer("a lease request was not answered".to_owned()))
+    }
+
+    fn token(&self) -> Token {
+        self.request[0].token
+    }
+
+    fn lease(&self) -> Duration {
+        self.request[0].lease
+    }
+}

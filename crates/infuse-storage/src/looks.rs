@@ -1,0 +1,119 @@
+use std::{cmp::Reverse, collections::VecDeque, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use crate::{Look, hub::Hub, node::Node};
+
+/// How often a circuit that is closed and unused is looked at.
+const IDLE: Duration = Duration::from_secs(60);
+/// Most circuits that are looked at in any second.
+const MOST: usize = 500;
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Which circuits are to be looked at, and how many may be.
+#[derive(Default)]
+pub(crate) struct Looks {
+    /// Those that asked for it.
+    urgent: VecDeque<Arc<Node>>,
+    /// Those whose turn it is.
+    round: VecDeque<Arc<Node>>,
+    round_at: Option<Instant>,
+    /// When how many were looked at, in the last second.
+    recent: VecDeque<(Instant, usize)>,
+    said_slow: bool,
+}
+
+impl Looks {
+    pub(crate) fn add_urgent(&mut self, node: Arc<Node>) {
+        self.urgent.push_back(node);
+    }
+
+    /// Whether circuits still wait for their look.
+    pub(crate) fn are_due(&self) -> bool {
+        !self.urgent.is_empty() || !self.round.is_empty()
+    }
+
+    /// Begins a round of those circuits that may have changed. What is left of the last one comes
+    /// first in it.
+    pub(crate) fn begin_round(&mut self, hub: &Hub) {
+        let now = Instant::now();
+        let mut nodes = hub.registry.nodes();
+        nodes.retain(|node| node.wants_look(now, IDLE));
+        // Those that were not looked at for longest come first.
+        nodes.sort_by_cached_key(|node| Reverse(node.looked_at().map(Reverse)));
+        let most = (MOST as f64 * hub.options.sync_interval.as_secs_f64()) as usize;
+        if nodes.len() > most.max(1) && !self.said_slow {
+            self.said_slow = true;
+            tracing::warn!(
+                target: "infuse",
+                circuits = nodes.len(),
+                most,
+                "there are more circuits in use than are looked at in one interval: changes that \
+                 are not pushed take longer to arrive",
+            );
+        }
+        self.round = nodes.into();
+        self.round_at = Some(now);
+    }
+
+    /// Looks at as many circuits as may be now; whether the storage answered.
+    pub(crate) async fn look(&mut self, hub: &Hub) -> bool {
+        let now = Instant::now();
+        while self.recent.front().is_some_and(|(at, _)| now.duration_since(*at) >= SECOND) {
+            self.recent.pop_front();
+        }
+        let spent: usize = self.recent.iter().map(|(_, looks)| looks).sum();
+        let nodes = self.take(MOST.saturating_sub(spent));
+        if nodes.is_empty() {
+            return true;
+        }
+        self.recent.push_back((now, nodes.len()));
+        let answered = look_at(hub, &nodes).await;
+        hub.progress.send_modify(|_| {});
+        answered
+    }
+
+    fn take(&mut self, most: usize) -> Vec<Arc<Node>> {
+        let mut nodes = Vec::new();
+        while nodes.len() < most {
+            if let Some(node) = self.urgent.pop_front() {
+                // Somebody else may have looked since.
+                if node.looked_at().is_none() {
+                    nodes.push(node);
+                }
+            } else if let Some(node) = self.round.pop_front() {
+                if node.looked_at().is_none_or(|at| self.round_at.is_some_and(|round| at < round)) {
+                    nodes.push(node);
+                }
+            } else {
+                break;
+            }
+        }
+        nodes
+    }
+}
+
+/// Looks at circuits; whether the storage answered.
+async fn look_at(hub: &Hub, nodes: &[Arc<Node>]) -> bool {
+    let now = hub.now();
+    let looks: Vec<Look> = nodes
+        .iter()
+        .map(|node| {
+            let mut look = Look::new(node.key.clone(), node.presented(now));
+            look.last_success = hub.age_of_success(node);
+            look
+        })
+        .collect();
+    match hub.twice(|| hub.storage.look(&looks)).await {
+        Ok(views) => {
+            for (node, view) in nodes.iter().zip(&views) {
+                node.learn_by_look(hub, view);
+            }
+            true
+        }
+        Err(error) => {
+            hub.lose(&error);
+            false
+        }
+    }
+}

@@ -1,0 +1,60 @@
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use infuse_core::Breaker;
+
+use crate::{CircuitKey, hub::lock, node::Node};
+
+/// A circuit, as the registry keeps it.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) breaker: Arc<Breaker>,
+    pub(crate) node: Arc<Node>,
+}
+
+/// The circuits of one participant, by what it calls them and by what the storage does.
+#[derive(Debug, Default)]
+pub(crate) struct Registry(Mutex<Maps>);
+
+#[derive(Debug, Default)]
+struct Maps {
+    by_name: HashMap<Arc<str>, Entry>,
+    by_key: HashMap<CircuitKey, Arc<Node>>,
+}
+
+impl Registry {
+    pub(crate) fn get(&self, name: &str) -> Option<Entry> {
+        lock(&self.0).by_name.get(name).cloned()
+    }
+
+    /// The circuit of this name; made, if there is none, which is told too.
+    pub(crate) fn get_or(&self, name: &Arc<str>, make: impl FnOnce() -> Entry) -> (Entry, bool) {
+        if let Some(entry) = self.get(name) {
+            return (entry, false);
+        }
+        // Outside the lock, because it runs the user's naming function. Two threads may both make
+        // one: the first keeps its own, and nobody has seen the other.
+        let made = make();
+        let mut maps = lock(&self.0);
+        if let Some(entry) = maps.by_name.get(name) {
+            return (entry.clone(), false);
+        }
+        maps.by_name.insert(Arc::clone(name), made.clone());
+        maps.by_key.insert(made.node.key.clone(), Arc::clone(&made.node));
+        (made, true)
+    }
+
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        lock(&self.0).by_name.values().cloned().collect()
+    }
+
+    pub(crate) fn nodes(&self) -> Vec<Arc<Node>> {
+        lock(&self.0).by_name.values().map(|entry| Arc::clone(&entry.node)).collect()
+    }
+
+    pub(crate) fn node_of(&self, key: &CircuitKey) -> Option<Arc<Node>> {
+        lock(&self.0).by_key.get(key).cloned()
+    }
+}

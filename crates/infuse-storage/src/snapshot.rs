@@ -1,0 +1,60 @@
+use std::time::{Duration, SystemTime};
+
+use infuse_core::{Snapshot, State};
+
+/// A copy of a circuit to look at. It serializes to an object whose times are in seconds.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct CircuitSnapshot {
+    /// The circuit's name.
+    pub service: String,
+    /// The state. A circuit that is open past its time is `open` until a call comes to try.
+    pub state: State,
+    /// This process's failures, one after another.
+    pub fail_counter: u32,
+    /// Successful trial calls, one after another.
+    pub success_counter: u32,
+    /// The fleet generation: how often the storage has changed the circuit.
+    pub generation: u64,
+    /// When the circuit opened, as seconds of Unix time; unset while it is closed.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "unix_seconds"))]
+    pub opened_at: Option<SystemTime>,
+    /// How long until a call may be let through, in seconds: zero if one may be now, or as soon
+    /// as a trial under way is over; unset while closed.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
+    pub retry_after: Option<Duration>,
+    /// Trial calls of this process that are in flight.
+    pub trials: u32,
+    /// Whether the circuit is shared at the moment: not while the storage is lost, nor after
+    /// shutdown.
+    pub shared: bool,
+}
+
+impl CircuitSnapshot {
+    pub(crate) fn new(name: &str, snapshot: Snapshot, generation: u64, shared: bool) -> Self {
+        Self {
+            service: name.to_owned(),
+            state: snapshot.state,
+            fail_counter: snapshot.fail_counter,
+            success_counter: snapshot.success_counter,
+            generation,
+            opened_at: snapshot.opened_at,
+            retry_after: snapshot.retry_after,
+            trials: snapshot.trials,
+            shared,
+        }
+    }
+}
+
+#[cfg(feature = "serde")]
+fn seconds<S: serde::Serializer>(time: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+    use serde::Serialize;
+    time.map(|time| time.as_millis() as f64 / 1000.0).serialize(to)
+}
+
+#[cfg(feature = "serde")]
+fn unix_seconds<S: serde::Serializer>(time: &Option<SystemTime>, to: S) -> Result<S::Ok, S::Error> {
+    let since = time.map(|time| time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
+    seconds(&since, to)
+}

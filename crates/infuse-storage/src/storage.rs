@@ -1,0 +1,381 @@
+//! What a storage must do, to make processes agree on circuits.
+//!
+//! Every verb of [`Storage`] is one atomic operation, clocked by the storage alone. Times travel
+//! as durations, so nobody's clock is compared with another's.
+//!
+//! # The contract
+//!
+//! **Records.** A circuit's record has a state, a *fleet generation* that only the storage gives
+//! out and that rises with every change, and what goes with it. No record is a closed circuit of
+//! generation 0; looking does not create one. A record that is untouched for a day is forgotten.
+//!
+//! **Standing.** A verb presents the last view that its process had from the storage:
+//!
+//! - *Presented older than stored*: the verb changes nothing, and is answered with the view.
+//! - *Equal*: the verb is applied.
+//! - *Presented newer, or no record though a generation above 0 is presented*: the storage lost
+//!   writes and mends the record first. The mended circuit is open if either side is open with
+//!   time left (until the later end), else what was presented; its generation is the presented
+//!   one, and one more if its content differs from what was presented.
+//!
+//! So no answer is older than what was presented. `control` and `seed` mend too, but then apply
+//! and raise the generation whatever was presented.
+//!
+//! **Repeats.** Every verb may be repeated, because an answer may get lost: a `trip` is told by
+//! its generation, a lease and its settling by the token, a command by its token, a report sets
+//! what it says. A repeat changes nothing and is answered with the present view.
+//!
+//! **Expiry.** A lease ends by itself, by the storage's clock. One that has ended is no lease:
+//! settling it changes nothing.
+//!
+//! **Pushing.** Every change of the generation, and every lease that is settled, is told to all
+//! that [`watch`](Storage::watch), in the order of the changes; nothing else is. Pushing may lose
+//! messages; a watcher that may have missed some is told so.
+//!
+//! The suite in `infuse_storage::conformance` (with the feature `conformance`) checks all this.
+
+use std::{fmt, future::Future, pin::Pin, time::Duration};
+
+use infuse_core::{Cause, Outcome, State};
+
+use crate::{CircuitKey, ProcessId, StorageError, Token};
+
+/// What a storage's verb returns: a boxed future.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Keeps circuits and makes processes agree on them. See the [contract](self).
+///
+/// Verbs take batches of circuits; each circuit's part is atomic, the batch need not be. The
+/// answers come in the order of the batch. An error says nothing about what was written: the
+/// caller looks again.
+pub trait Storage: fmt::Debug + Send + Sync + 'static {
+    /// Looks at circuits.
+    fn look<'a>(&'a self, looks: &'a [Look]) -> BoxFuture<'a, Result<Vec<View>, StorageError>>;
+
+    /// Sets this process's share of failures.
+    fn report<'a>(
+        &'a self,
+        reports: &'a [Report],
+    ) -> BoxFuture<'a, Result<Vec<View>, StorageError>>;
+
+    /// Opens circuits. Needs the equal generation.
+    fn trip<'a>(&'a self, trips: &'a [Trip]) -> BoxFuture<'a, Result<Vec<View>, StorageError>>;
+
+    /// Grants leases for trial calls: when the open time is over and fewer than
+    /// [`max_calls`](LeaseRequest::max_calls) run. Needs the equal generation. The first grant
+    /// makes the circuit half-open.
+    fn lease<'a>(
+        &'a self,
+        requests: &'a [LeaseRequest],
+    ) -> BoxFuture<'a, Result<Vec<LeaseAnswer>, StorageError>>;
+
+    /// Ends leases with the outcomes of their trials: a failure opens the circuit, as many
+    /// successes as the threshold says close it, an ignored one frees the place. Needs the equal
+    /// generation.
+    fn settle<'a>(
+        &'a self,
+        settles: &'a [Settle],
+    ) -> BoxFuture<'a, Result<Vec<View>, StorageError>>;
+
+    /// Puts circuits into a state, because someone asked for it.
+    fn control<'a>(
+        &'a self,
+        commands: &'a [Control],
+    ) -> BoxFuture<'a, Result<Vec<View>, StorageError>>;
+
+    /// Puts an application's own circuit into a state, because the application has started.
+    fn seed<'a>(&'a self, seeds: &'a [Seed]) -> BoxFuture<'a, Result<Vec<View>, StorageError>>;
+
+    /// Proves that the storage can be written to: it writes.
+    fn probe(&self) -> BoxFuture<'_, Result<(), StorageError>>;
+
+    /// Begins to listen for changes. Whoever does looks at everything afterwards.
+    fn watch(&self) -> BoxFuture<'_, Result<Box<dyn Watch>, StorageError>>;
+}
+
+/// What a storage pushes.
+pub trait Watch: Send {
+    /// The next event. It never ends while the storage lives.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no event.
+    fn next(&mut self) -> BoxFuture<'_, Event>;
+}
+
+/// Something that a storage pushes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A circuit changed.
+    Changed {
+        /// The circuit.
+        key: CircuitKey,
+        /// What it is now.
+        view: View,
+    },
+    /// Events may have been lost: look at everything.
+    Missed,
+    /// Nothing more will come: watch anew.
+    Ended,
+}
+
+/// What the storage says about a circuit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct View {
+    /// The fleet generation; 0 for a circuit that was never changed.
+    pub generation: u64,
+    /// The state.
+    pub state: State,
+    /// While open, how long it stays so. While half-open, how long until it is worth asking for
+    /// a lease: zero if there is a place. Zero while closed.
+    pub time_left: Duration,
+    /// How long ago the circuit opened; zero while closed.
+    pub open_for: Duration,
+    /// The failures of all processes since the last change or success.
+    pub failures: u32,
+    /// Successful trials, one after another, in this half-open period.
+    pub successes: u32,
+    /// Why the circuit is in this state.
+    pub cause: Cause,
+    /// Who brought it there, if anybody has.
+    pub by: Option<ProcessId>,
+}
+
+impl View {
+    /// A circuit that has no record: closed, of generation 0.
+    pub const fn new() -> Self {
+        Self {
+            generation: 0,
+            state: State::Closed,
+            time_left: Duration::ZERO,
+            open_for: Duration::ZERO,
+            failures: 0,
+            successes: 0,
+            cause: Cause::Adopted,
+            by: None,
+        }
+    }
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The last view that a process had from the storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Presented {
+    /// Its fleet generation.
+    pub generation: u64,
+    /// Its state.
+    pub state: State,
+    /// What is left of its open time now.
+    pub time_left: Duration,
+}
+
+impl Presented {
+    /// What a process presents that knows nothing.
+    pub const NOTHING: Presented =
+        Presented { generation: 0, state: State::Closed, time_left: Duration::ZERO };
+}
+
+impl From<&View> for Presented {
+    fn from(view: &View) -> Self {
+        let time_left = if view.state == State::Open { view.time_left } else { Duration::ZERO };
+        Self { generation: view.generation, state: view.state, time_left }
+    }
+}
+
+/// Looks at one circuit.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Look {
+    /// The circuit.
+    pub key: CircuitKey,
+    /// What the process knows.
+    pub presented: Presented,
+    /// How long ago a call last succeeded here. Failures that were counted before that are
+    /// dropped.
+    pub last_success: Option<Duration>,
+}
+
+impl Look {
+    /// Looks at a circuit.
+    pub fn new(key: CircuitKey, presented: Presented) -> Self {
+        Self { key, presented, last_success: None }
+    }
+}
+
+/// Reports one process's failures.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Report {
+    /// The circuit.
+    pub key: CircuitKey,
+    /// What the process knows.
+    pub presented: Presented,
+    /// Who reports.
+    pub process: ProcessId,
+    /// Failures in its present run. It replaces what the process reported before.
+    pub failures: u32,
+    /// How long ago a call last succeeded here.
+    pub last_success: Option<Duration>,
+}
+
+impl Report {
+    /// Reports failures.
+    pub fn new(key: CircuitKey, presented: Presented, process: ProcessId, failures: u32) -> Self {
+        Self { key, presented, process, failures, last_success: None }
+    }
+}
+
+/// Opens one circuit.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Trip {
+    /// The circuit.
+    pub key: CircuitKey,
+    /// What the process knew when it tripped.
+    pub presented: Presented,
+    /// Who trips.
+    pub process: ProcessId,
+    /// How long the circuit stays open.
+    pub open_time: Duration,
+}
+
+impl Trip {
+    /// Opens a circuit.
+    pub fn new(
+        key: CircuitKey,
+        presented: Presented,
+        process: ProcessId,
+        open_time: Duration,
+    ) -> Self {
+        Self { key, presented, process, open_time }
+    }
+}
+
+/// Asks for a lease for one trial call.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct LeaseRequest {
+    /// The circuit.
+    pub key: CircuitKey,
+    /// What the process knows.
+    pub presented: Presented,
+    /// The lease's name.
+    pub token: Token,
+    /// How long it lasts.
+    pub lease: Duration,
+    /// How many may run at once.
+    pub max_calls: u32,
+}
+
+impl LeaseRequest {
+    /// Asks for the only lease of a circuit.
+    pub fn new(key: CircuitKey, presented: Presented, token: Token, lease: Duration) -> Self {
+        Self { key, presented, token, lease, max_calls: 1 }
+    }
+}
+
+/// The answer to a [`LeaseRequest`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeaseAnswer {
+    /// The circuit as it is now.
+    pub view: View,
+    /// Whether the lease was granted.
+    pub granted: bool,
+}
+
+impl LeaseAnswer {
+    /// An answer.
+    pub fn new(view: View, granted: bool) -> Self {
+        Self { view, granted }
+    }
+}
+
+/// Ends one lease.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Settle {
+    /// The circuit.
+    pub key: CircuitKey,
+    /// What the process knows.
+    pub presented: Presented,
+    /// The lease.
+    pub token: Token,
+    /// What came of the trial.
+    pub outcome: Outcome,
+    /// How many successes close the circuit.
+    pub success_threshold: u32,
+    /// How long a failure opens it.
+    pub open_time: Duration,
+}
+
+impl Settle {
+    /// Ends a lease, under the default policy.
+    pub fn new(key: CircuitKey, presented: Presented, token: Token, outcome: Outcome) -> Self {
+        let policy = infuse_core::Policy::default();
+        Self {
+            key,
+            presented,
+            token,
+            outcome,
+            success_threshold: policy.success_threshold(),
+            open_time: policy.reset_timeout(),
+        }
+    }
+}
+
+/// Puts one circuit into a state, whatever it was.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Control {
+    /// The circuit.
+    pub key: CircuitKey,
+    /// What the process knows: the record is mended by it.
+    pub presented: Presented,
+    /// The command's name, and who gives it.
+    pub token: Token,
+    /// The state.
+    pub state: State,
+    /// How long it stays open, if that is the state.
+    pub open_time: Duration,
+}
+
+impl Control {
+    /// Puts a circuit into a state, by one who knows nothing of it.
+    pub fn new(key: CircuitKey, token: Token, state: State, open_time: Duration) -> Self {
+        Self { key, presented: Presented::NOTHING, token, state, open_time }
+    }
+}
+
+/// Puts an application's own circuit into a state at its start.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Seed {
+    /// The circuit.
+    pub key: CircuitKey,
+    /// What the process knows: the record is mended by it.
+    pub presented: Presented,
+    /// The seed's name, and who gives it.
+    pub token: Token,
+    /// The state.
+    pub state: State,
+    /// How long it stays open, if that is the state.
+    pub open_time: Duration,
+    /// For a seed that comes later than its first attempt: how long ago the process started. It
+    /// is dropped if the circuit has changed since.
+    pub late_by: Option<Duration>,
+}
+
+impl Seed {
+    /// Seeds a circuit, at the first attempt, by one who knows nothing of it.
+    pub fn new(key: CircuitKey, token: Token, state: State, open_time: Duration) -> Self {
+        Self { key, presented: Presented::NOTHING, token, state, open_time, late_by: None }
+    }
+}

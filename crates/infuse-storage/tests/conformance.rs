@@ -1,0 +1,240 @@
+//! The embedded storage passes the suite, and the suite finds storages that do not.
+
+#![allow(clippy::unwrap_used, reason = "a test that finds no value has failed")]
+
+use std::{sync::Arc, time::Duration};
+
+use infuse_storage::{
+    BoxFuture, Clock, Control, LeaseAnswer, LeaseRequest, Look, ManualClock, MemoryStorage,
+    Presented, ProcessId, Report, Seed, Settle, Storage, StorageError, Token, Trip, View, Watch,
+    conformance::{self, Harness},
+};
+
+struct Embedded {
+    storage: Arc<dyn Storage>,
+    clock: ManualClock,
+}
+
+impl Embedded {
+    fn new(wrap: impl FnOnce(MemoryStorage) -> Arc<dyn Storage>) -> Self {
+        let clock = ManualClock::new();
+        Self { storage: wrap(MemoryStorage::with_clock(clock.clone())), clock }
+    }
+}
+
+impl Harness for Embedded {
+    fn storage(&self) -> Arc<dyn Storage> {
+        Arc::clone(&self.storage)
+    }
+
+    fn pass(&self, time: Duration) -> BoxFuture<'_, ()> {
+        self.clock.advance(time);
+        Box::pin(async {})
+    }
+}
+
+#[tokio::test]
+async fn the_embedded_storage_conforms() {
+    conformance::check(&Embedded::new(|memory| Arc::new(memory))).await;
+}
+
+/// Time that passes by itself and is waited for, as with a server.
+#[tokio::test(start_paused = true)]
+async fn the_embedded_storage_conforms_as_time_passes() {
+    #[derive(Debug)]
+    struct RuntimeClock(tokio::time::Instant);
+
+    impl Clock for RuntimeClock {
+        fn now(&self) -> Duration {
+            self.0.elapsed()
+        }
+    }
+
+    struct Waiting(MemoryStorage);
+
+    impl Harness for Waiting {
+        fn storage(&self) -> Arc<dyn Storage> {
+            Arc::new(self.0.clone())
+        }
+
+        fn pass(&self, time: Duration) -> BoxFuture<'_, ()> {
+            Box::pin(tokio::time::sleep(time))
+        }
+    }
+
+    let clock = RuntimeClock(tokio::time::Instant::now());
+    conformance::check(&Waiting(MemoryStorage::with_clock(clock))).await;
+}
+
+#[test]
+fn cases_have_names_of_their_own() {
+    let mut names: Vec<_> = conformance::cases().iter().map(|case| case.name()).collect();
+    names.sort_unstable();
+    let all = names.len();
+    names.dedup();
+    assert_eq!(names.len(), all);
+}
+
+/// A way in which a storage can be wrong.
+#[derive(Debug, Clone, Copy)]
+enum Bug {
+    IgnoresMaxCalls,
+    GrantsAnewOnRepeat,
+    ForgetsWhatWasPresented,
+    AppliesOlderTrips,
+    AnswersInAnyOrder,
+    PushesNothing,
+    CountsRepeatedCommands,
+    KeepsRefutedFailures,
+    DropsNoLateSeed,
+    EndsNoLease,
+    OneGenerationForAll,
+}
+
+/// The embedded storage with a bug.
+#[derive(Debug)]
+struct Faulty {
+    inner: MemoryStorage,
+    bug: Bug,
+}
+
+fn with<V: Clone>(verbs: &[V], change: impl Fn(&mut V)) -> Vec<V> {
+    let mut verbs = verbs.to_vec();
+    verbs.iter_mut().for_each(change);
+    verbs
+}
+
+impl Storage for Faulty {
+    fn look<'a>(&'a self, looks: &'a [Look]) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
+        let looks = with(looks, |look| match self.bug {
+            Bug::ForgetsWhatWasPresented => look.presented = Presented::NOTHING,
+            Bug::KeepsRefutedFailures => look.last_success = None,
+            _ => {}
+        });
+        Box::pin(async move {
+            let mut views = self.inner.look(&looks).await?;
+            match self.bug {
+                Bug::AnswersInAnyOrder => views.reverse(),
+                Bug::OneGenerationForAll => views.iter_mut().for_each(|view| view.generation = 1),
+                _ => {}
+            }
+            Ok(views)
+        })
+    }
+
+    fn report<'a>(
+        &'a self,
+        reports: &'a [Report],
+    ) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
+        self.inner.report(reports)
+    }
+
+    fn trip<'a>(&'a self, trips: &'a [Trip]) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
+        Box::pin(async move {
+            let mut trips = trips.to_vec();
+            if let Bug::AppliesOlderTrips = self.bug {
+                for trip in &mut trips {
+                    let look = [Look::new(trip.key.clone(), Presented::NOTHING)];
+                    trip.presented = Presented::from(&self.inner.look(&look).await?[0]);
+                }
+            }
+            self.inner.trip(&trips).await
+        })
+    }
+
+    fn lease<'a>(
+        &'a self,
+        requests: &'a [LeaseRequest],
+    ) -> BoxFuture<'a, Result<Vec<LeaseAnswer>, StorageError>> {
+        let requests = with(requests, |request| match self.bug {
+            Bug::IgnoresMaxCalls => request.max_calls = 1_000,
+            Bug::GrantsAnewOnRepeat => {
+                request.token =
+                    Token { process: ProcessId::random(), number: request.token.number };
+            }
+            Bug::EndsNoLease => request.lease = Duration::from_secs(3_600),
+            _ => {}
+        });
+        Box::pin(async move { self.inner.lease(&requests).await })
+    }
+
+    fn settle<'a>(
+        &'a self,
+        settles: &'a [Settle],
+    ) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
+        self.inner.settle(settles)
+    }
+
+    fn control<'a>(
+        &'a self,
+        commands: &'a [Control],
+    ) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
+        let commands = with(commands, |command| {
+            if let Bug::CountsRepeatedCommands = self.bug {
+                command.token.process = ProcessId::random();
+            }
+        });
+        Box::pin(async move { self.inner.control(&commands).await })
+    }
+
+    fn seed<'a>(&'a self, seeds: &'a [Seed]) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
+        let seeds = with(seeds, |seed| {
+            if let Bug::DropsNoLateSeed = self.bug {
+                seed.late_by = None;
+            }
+        });
+        Box::pin(async move { self.inner.seed(&seeds).await })
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), StorageError>> {
+        self.inner.probe()
+    }
+
+    fn watch(&self) -> BoxFuture<'_, Result<Box<dyn Watch>, StorageError>> {
+        match self.bug {
+            // A storage of its own, in which nothing happens.
+            Bug::PushesNothing => Box::pin(async { MemoryStorage::new().watch().await }),
+            _ => self.inner.watch(),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_suite_names_what_a_storage_does_wrong() {
+    for (bug, caught_by) in [
+        (Bug::IgnoresMaxCalls, "one lease may run where one call is allowed"),
+        (Bug::GrantsAnewOnRepeat, "a repeated lease request is granted again"),
+        (Bug::ForgetsWhatWasPresented, "a lost record becomes what is presented"),
+        (Bug::AppliesOlderTrips, "a trip that races with a close loses"),
+        (Bug::AnswersInAnyOrder, "answers come in the order of the batch"),
+        (Bug::PushesNothing, "every change is pushed, in order"),
+        (Bug::CountsRepeatedCommands, "a repeated command changes nothing"),
+        (Bug::KeepsRefutedFailures, "a success drops the failures that were counted before it"),
+        (Bug::DropsNoLateSeed, "a late seed is dropped if the circuit has changed since the start"),
+        (Bug::EndsNoLease, "a lease that has ended gives way"),
+        (Bug::OneGenerationForAll, "a circuit without a record is closed and of generation 0"),
+    ] {
+        let harness = Embedded::new(|inner| Arc::new(Faulty { inner, bug }));
+        let case = conformance::cases().iter().find(|case| case.name() == caught_by).unwrap();
+        let failure = case.run(&harness).await.expect_err(&format!("{bug:?} was not caught"));
+        assert_eq!(failure.case(), caught_by);
+        assert!(failure.to_string().starts_with(&format!("{caught_by}: ")), "{failure}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "one lease may run where one call is allowed")]
+async fn checking_a_faulty_storage_panics_with_the_case() {
+    let bug = Bug::IgnoresMaxCalls;
+    conformance::check(&Embedded::new(|inner| Arc::new(Faulty { inner, bug }))).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_says_what_differs() {
+    let bug = Bug::IgnoresMaxCalls;
+    let harness = Embedded::new(|inner| Arc::new(Faulty { inner, bug }));
+    let name = "one lease may run where one call is allowed";
+    let case = conformance::cases().iter().find(|case| case.name() == name).unwrap();
+    let failure = case.run(&harness).await.unwrap_err();
+    assert_eq!(failure.differs(), "whether the lease was granted is true, and should be false");
+}

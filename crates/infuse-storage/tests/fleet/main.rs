@@ -1,0 +1,14 @@
+//! Several applications share circuits by one storage.
+
+#![allow(clippy::unwrap_used, reason = "a test that finds no value has failed")]
+
+mod control;
+mod lifetime;
+mod looks;
+mod losses;
+mod reports;
+mod trials;
+mod tripping;
+
+#[path = "../support/mod.rs"]
+mod support;
