@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use infuse_core::{Breaker, Outcome, State};
+use infuse_core::{Breaker, Outcome};
 use tokio::{join, time::timeout};
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     circuit::CircuitPermit,
     hub::Hub,
     node::{Asking, Node},
+    outgoing::Outgoing,
 };
 
 /// What came of asking.
@@ -36,11 +37,30 @@ pub(crate) fn ask(
 ) {
     let Some(breaker) = asking.node().breaker() else { return };
     let node = Arc::clone(asking.node());
-    let token = hub.next_token();
-    let mut request = LeaseRequest::new(node.key.clone(), node.presented(hub.now()), token, lease);
-    request.max_calls = breaker.policy().half_open_max_calls();
-    let ask = Ask { breaker, node, storage: Arc::clone(&hub.storage), request: [request] };
-    hub.spawn_ask(ask.run(Arc::clone(hub), asking, reply));
+    let shared = Arc::clone(hub);
+    hub.spawn_ask(async move {
+        tell_first(&shared, &node).await;
+        if shared.standing.is_alone() {
+            drop(asking);
+            return reply(Answer::Alone);
+        }
+        let (token, presented) = (shared.next_token(), node.presented(shared.now()));
+        let mut request = LeaseRequest::new(node.key.clone(), presented, token, lease);
+        request.max_calls = breaker.policy().half_open_max_calls();
+        let storage = Arc::clone(&shared.storage);
+        Ask { breaker, node, storage, request: [request] }.run(shared, asking, reply).await;
+    });
+}
+
+/// Tells the storage of a trip that it has not heard of yet: it grants no trial for a circuit that
+/// it takes for closed. That is so only when the open time is shorter than the way to the storage,
+/// or when a test moves the clock on at once.
+async fn tell_first(hub: &Hub, node: &Arc<Node>) {
+    let mut out = Outgoing::default();
+    if out.add(hub, node, true) {
+        node.want_look();
+    }
+    out.send(hub).await;
 }
 
 struct Ask {
@@ -98,10 +118,11 @@ impl Ask {
 
     fn take(&self, hub: &Arc<Hub>, answer: &LeaseAnswer) -> Answer {
         self.node.learn(hub, &answer.view);
-        // The circuit may have changed since the grant; what is known here then is newer.
+        // The circuit may have changed since the grant; what is known here then is newer. One that
+        // has just opened again here has time left.
         let holds = answer.granted
             && self.node.generation() == answer.view.generation
-            && self.breaker.state() == State::HalfOpen;
+            && self.breaker.retry_after() == Some(Duration::ZERO);
         if !holds {
             return Answer::NotNow;
         }

@@ -253,3 +253,18 @@ async fn blocking_code_in_the_runtimes_only_thread_is_rejected() {
     }
     until_state(&circuit, State::Closed).await;
 }
+
+#[tokio::test]
+async fn a_test_may_move_the_clock_on_before_the_storage_has_heard_anything() {
+    let fleet = Fleet::new();
+    let circuit = fleet.join().await.circuit("payments", Policy::default());
+    fail_times(&circuit, 5).await;
+    for _ in 0..3 {
+        fleet.clock.advance(RESET);
+        try_once(&circuit, Outcome::Failure).await;
+        assert_eq!(circuit.state(), State::Open);
+    }
+    fleet.clock.advance(RESET);
+    try_once(&circuit, Outcome::Success).await;
+    until("it is closed", || circuit.state() == State::Closed).await;
+}

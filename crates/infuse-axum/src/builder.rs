@@ -1,0 +1,316 @@
+use std::{collections::BTreeMap, env, fmt, sync::Arc};
+
+use axum::{BoxError, Router, body::Body};
+use bytes::Bytes;
+use config::Config;
+use http::{Request, Response, request};
+use infuse_storage::{Circuits, Listener, MemoryStorage, Outcome, Storage, TimeSource};
+use tower::Service;
+
+#[cfg(feature = "tls")]
+use crate::client::install_crypto_provider;
+use crate::{
+    Attempt, Infuse, InitError, ServiceClient,
+    classify::{ClassifyFn, ExcludeFn},
+    client::{ClientParts, OnRequest, ServiceConfig, Transport},
+    infuse::{self, Inner},
+    listeners::Listeners,
+    settings::{KnownNames, ServiceName, Settings, SettingsWarning, unseen_variables},
+};
+
+/// Installs Infuse with what settings cannot say.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use axum::{Router, routing::get};
+/// use infuse_axum::{Infuse, Outcome};
+///
+/// // In a test of handlers, a router stands in for the service.
+/// let payments = Router::new().route("/balance", get(|| async { "7" }));
+///
+/// # let config = infuse_axum::config::Config::builder()
+/// #     .set_override("infuse_service_connections", "payments")?.build()?;
+/// # let mut app = Router::<()>::new().route("/", get(|| async {}));
+/// let infuse = Infuse::builder()
+///     .transport("payments", payments)
+///     .on_request(|_service, request| {
+///         request.headers.insert("x-caller", "orders".parse().expect("a valid header"));
+///     })
+///     .classify(|service, attempt| {
+///         // This one says 404 when its database is gone.
+///         let gone = service == "legacy" && attempt.status().is_some_and(|s| s == 404);
+///         gone.then_some(Outcome::Failure)
+///     })
+///     .init_app(&mut app, &config)
+///     .await?;
+/// let balance = infuse.client().service("payments")?.get("balance").send().await?;
+/// assert_eq!(balance.text().await?, "7");
+/// # Ok(()) }
+/// ```
+#[must_use]
+pub struct InfuseBuilder {
+    service_name: Option<String>,
+    listeners: Listeners,
+    exclusions: Vec<(String, ExcludeFn)>,
+    classify: Option<ClassifyFn>,
+    on_request: Vec<OnRequest>,
+    http_client: Option<reqwest::Client>,
+    transports: BTreeMap<String, Transport>,
+    storage: Option<Arc<dyn Storage>>,
+    clock: TimeSource,
+}
+
+impl InfuseBuilder {
+    pub(crate) fn new() -> Self {
+        // So early, because a client for `http_client` panics if it is built before.
+        #[cfg(feature = "tls")]
+        install_crypto_provider();
+        Self {
+            service_name: None,
+            listeners: Listeners::default(),
+            exclusions: Vec::new(),
+            classify: None,
+            on_request: Vec::new(),
+            http_client: None,
+            transports: BTreeMap::new(),
+            storage: None,
+            clock: TimeSource::system(),
+        }
+    }
+
+    /// This application's name, whose circuit is seeded at start. `INFUSE_SERVICE_NAME`, if set,
+    /// is taken instead.
+    pub fn service_name(mut self, name: impl Into<String>) -> Self {
+        self.service_name = Some(name.into());
+        self
+    }
+
+    /// Adds a listener to every circuit.
+    pub fn listener(mut self, listener: impl Listener) -> Self {
+        self.listeners.add(Arc::new(listener));
+        self
+    }
+
+    /// Registers a listener that `INFUSE_BREAKER_LISTENERS` may name, for all circuits or for
+    /// one. It is used only where it is named.
+    pub fn register_listener(mut self, name: impl Into<String>, listener: impl Listener) -> Self {
+        self.listeners.register(name.into(), Arc::new(listener));
+        self
+    }
+
+    /// Registers an exclusion that `INFUSE_BREAKER_EXCLUDE_EXCEPTIONS` may name: failures that it
+    /// picks do not count.
+    pub fn register_exclusion(
+        mut self,
+        name: impl Into<String>,
+        picks: impl Fn(&Attempt<'_>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.exclusions.push((name.into(), Arc::new(picks)));
+        self
+    }
+
+    /// Judges attempts before the usual rules and exclusions do, which are asked when it returns
+    /// `None`.
+    pub fn classify(
+        mut self,
+        judge: impl Fn(&str, &Attempt<'_>) -> Option<Outcome> + Send + Sync + 'static,
+    ) -> Self {
+        self.classify = Some(Arc::new(judge));
+        self
+    }
+
+    /// Changes every request before it is sent: adds authorization or a request id, say. It is
+    /// given the service's name. Several are called in the order in which they were added.
+    pub fn on_request(
+        mut self,
+        change: impl Fn(&str, &mut request::Parts) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_request.push(Arc::new(change));
+        self
+    }
+
+    /// Sends requests by this client, for proxies, private certificates, cookies or HTTP/2
+    /// without TLS. Its own timeouts and redirects hold beside those of Infuse.
+    ///
+    /// Build it after [`Infuse::builder`] was called, which gives the process a crypto provider
+    /// for rustls if it has none; without one reqwest panics.
+    pub fn http_client(mut self, client: reqwest::Client) -> Self {
+        self.http_client = Some(client);
+        self
+    }
+
+    /// Lets a tower service stand in for the network for one service, a [`Router`] above all. The
+    /// service must be configured; its base URL is what the requests carry.
+    pub fn transport<T, B>(mut self, service: impl Into<String>, transport: T) -> Self
+    where
+        T: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        T::Future: Send,
+        T::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.transports.insert(service.into(), Transport::service(transport));
+        self
+    }
+
+    /// Shares circuits through this storage, whatever `INFUSE_STORAGE` says. Applications that
+    /// are given clones of one [`MemoryStorage`] share their circuits.
+    pub fn storage(mut self, storage: impl Storage) -> Self {
+        self.storage = Some(Arc::new(storage));
+        self
+    }
+
+    /// Takes the time for the circuits from this clock, in tests above all. Timeouts of calls are
+    /// tokio's. A [`storage`](Self::storage) has a clock of its own.
+    pub fn clock(mut self, clock: impl Into<TimeSource>) -> Self {
+        self.clock = clock.into();
+        self
+    }
+
+    /// Installs Infuse: see [`Infuse::init_app`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Infuse::init_app`].
+    pub async fn init_app<S>(
+        self,
+        app: &mut Router<S>,
+        config: &Config,
+    ) -> Result<Infuse, InitError>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        let infuse = self.start(config).await?;
+        // Nothing is awaited from here on: a caller that is dropped leaves the router whole.
+        if !app.has_routes() {
+            tracing::warn!(
+                target: "infuse",
+                "Infuse::init_app was given a router without routes: call it after the last \
+                 route, because axum applies a layer only to routes that are there already",
+            );
+        }
+        *app = std::mem::take(app).layer(infuse.layer());
+        Ok(infuse)
+    }
+
+    /// Starts Infuse without a router: for code outside handlers, and for routers built in parts,
+    /// which take [`Infuse::layer`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Infuse::init_app`].
+    pub async fn start(self, config: &Config) -> Result<Infuse, InitError> {
+        let (mut settings, warnings) = Settings::from_config(config, &self.known_names())?;
+        warn(&warnings);
+        warn(&unseen_variables(config, env::vars_os()));
+        self.name_application(&mut settings)?;
+
+        let circuits = self.start_circuits(&settings)?;
+        let own = settings
+            .service_name
+            .as_ref()
+            .map(|name| infuse::circuit(&settings, &circuits, &self.listeners, name));
+        let client = self.client(&settings, &circuits)?;
+        if !circuits.ready().await {
+            tracing::debug!(target: "infuse", "the storage was not there in time: circuits start closed");
+        }
+        match (own, settings.initial_state.state()) {
+            (Some(own), Some(state)) => {
+                // Heard by the fleet or not, the process goes on.
+                let _ = circuits.seed(&own, state).await;
+            }
+            (None, _) if settings.initial_state_set => tracing::warn!(
+                target: "infuse",
+                "INFUSE_INITIAL_CIRCUIT_STATE is set, but no circuit to put into that state: set \
+                 INFUSE_SERVICE_NAME to this application's name",
+            ),
+            _ => {}
+        }
+        let listeners = self.listeners;
+        Ok(Infuse::new(Inner { settings, circuits, client, listeners }))
+    }
+
+    fn known_names(&self) -> KnownNames {
+        let known = KnownNames::default();
+        let known = self.listeners.names().fold(known, KnownNames::with_listener);
+        let exclusions = self.exclusions.iter().map(|(name, _)| name.as_str());
+        exclusions.fold(known, KnownNames::with_exclusion)
+    }
+
+    fn name_application(&self, settings: &mut Settings) -> Result<(), InitError> {
+        if let (None, Some(name)) = (&settings.service_name, &self.service_name) {
+            let canonical = settings
+                .canonical(name)
+                .map_err(|source| InitError::ServiceName { name: name.clone(), source })?;
+            settings.service_name = Some(canonical);
+        }
+        Ok(())
+    }
+
+    fn start_circuits(&self, settings: &Settings) -> Result<Circuits, InitError> {
+        let storage = self
+            .storage
+            .clone()
+            .unwrap_or_else(|| Arc::new(MemoryStorage::with_clock(self.clock.clone())));
+        let template = settings.namespace_template.clone();
+        let environment = settings.environment.clone();
+        let circuits = Circuits::builder()
+            .storage(storage)
+            .clock(self.clock.clone())
+            .sync_interval(settings.sync_interval)
+            .timeout(settings.redis.timeout)
+            .fallback(settings.fallback_state)
+            .namespace(move |name| match ServiceName::with_spelling(name) {
+                Ok(name) => template.render(&environment, &name),
+                Err(_) => name.to_owned(),
+            });
+        Ok(circuits.start()?)
+    }
+
+    fn client(&self, settings: &Settings, circuits: &Circuits) -> Result<ServiceClient, InitError> {
+        let mut transports = BTreeMap::new();
+        for (service, transport) in &self.transports {
+            let Some(known) = settings.service(service) else {
+                return Err(InitError::UnknownTransport { service: service.clone() });
+            };
+            transports.insert(known.name.clone(), transport.clone());
+        }
+        let services = settings.services.values().map(|service| {
+            let own_client = || self.http_client.clone().map(Transport::Network);
+            ServiceConfig {
+                name: service.name.clone(),
+                circuit: infuse::circuit(settings, circuits, &self.listeners, &service.name),
+                base_url: service.url.clone(),
+                timeout: Some(service.timeout),
+                body_limit: service.body_limit,
+                redirects: service.redirects,
+                exclude: service.breaker.exclude.clone(),
+                transport: transports.get(&service.name).cloned().or_else(own_client),
+            }
+        });
+        let parts = ClientParts {
+            services: services.collect(),
+            classify: self.classify.clone(),
+            on_request: self.on_request.clone(),
+            exclusions: self.exclusions.clone(),
+        };
+        Ok(ServiceClient::new(parts)?)
+    }
+}
+
+fn warn(warnings: &[SettingsWarning]) {
+    for warning in warnings {
+        tracing::warn!(target: "infuse", "{warning}");
+    }
+}
+
+impl fmt::Debug for InfuseBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InfuseBuilder")
+            .field("service_name", &self.service_name)
+            .field("listeners", &self.listeners)
+            .field("transports", &self.transports)
+            .field("storage", &self.storage)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,281 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use axum::BoxError;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method,
+    header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE},
+};
+use infuse_storage::CircuitPermit;
+use serde::Serialize;
+
+use super::{
+    hop_by_hop, path::IntoPath, request_body::RequestBody, response::ServiceResponse,
+    send::Prepared, service::Target, verdict::Verdict,
+};
+use crate::error::{Cause, ServiceError};
+
+/// The longest URL that the `http` crate takes.
+const MAX_URL: usize = u16::MAX as usize - 1;
+
+/// A request to a service that is being put together.
+///
+/// What goes wrong meanwhile, a refused path or a header that is none, comes out of
+/// [`send`](Self::send).
+#[must_use = "a request does nothing until it is sent"]
+pub struct ServiceRequest {
+    target: Arc<Target>,
+    method: Method,
+    /// Without what `query` adds it is as `BaseUrl::append` made it.
+    url: String,
+    headers: HeaderMap,
+    body: RequestBody,
+    timeout: Option<Duration>,
+    skip_breaker: bool,
+    /// The first thing that went wrong.
+    error: Option<ServiceError>,
+}
+
+impl ServiceRequest {
+    pub(crate) fn new(target: Arc<Target>, method: Method, path: &impl IntoPath) -> Self {
+        let (url, error) = match target.base.append(path) {
+            Ok(url) => (url, None),
+            Err(why) => (String::new(), Some(ServiceError::new(&target.name, Cause::Path(why)))),
+        };
+        Self {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: RequestBody::default(),
+            timeout: target.timeout,
+            skip_breaker: false,
+            error,
+            target,
+        }
+    }
+
+    fn fail(&mut self, what: &'static str, source: impl Into<BoxError>) {
+        if self.error.is_none() {
+            let error = ServiceError::new(&self.target.name, Cause::Request(what));
+            self.error = Some(error.caused_by(Some(source.into())));
+        }
+    }
+
+    /// Adds a header; one of the same name stays, except that there is one `Content-Type` only.
+    pub fn header<K, V>(mut self, name: K, value: V) -> Self
+    where
+        HeaderName: TryFrom<K>,
+        <HeaderName as TryFrom<K>>::Error: Into<http::Error>,
+        HeaderValue: TryFrom<V>,
+        <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
+    {
+        let name = HeaderName::try_from(name).map_err(Into::into);
+        let value = HeaderValue::try_from(value).map_err(Into::into);
+        match (name, value) {
+            // `json` and the like may have set one already, and two are one too many.
+            (Ok(CONTENT_TYPE), Ok(value)) => {
+                self.headers.insert(CONTENT_TYPE, value);
+            }
+            (Ok(name), Ok(value)) => {
+                self.headers.append(name, value);
+            }
+            (Err(error), _) => self.fail("the name of a header is invalid", error),
+            (_, Err(error)) => self.fail("the value of a header is invalid", error),
+        }
+        self
+    }
+
+    /// Sets headers: those of the same names are replaced.
+    ///
+    /// What is about a connection (`Connection`, `Transfer-Encoding` and their like) is not sent,
+    /// so the headers of a request that came in can be passed on, with thought for `Host`.
+    pub fn headers(mut self, headers: HeaderMap) -> Self {
+        let mut last = None;
+        for (name, value) in headers {
+            // A name comes with its first value only.
+            match (name, &last) {
+                (Some(name), _) => {
+                    self.headers.insert(name.clone(), value);
+                    last = Some(name);
+                }
+                (None, Some(name)) => {
+                    self.headers.append(name.clone(), value);
+                }
+                (None, None) => {}
+            }
+        }
+        self
+    }
+
+    /// Appends to the query what `query` is as `application/x-www-form-urlencoded`: a struct, a
+    /// map, or a list of pairs.
+    pub fn query<T: Serialize + ?Sized>(mut self, query: &T) -> Self {
+        match serde_urlencoded::to_string(query) {
+            Ok(pairs) if pairs.is_empty() => {}
+            Ok(pairs) => {
+                self.url.push(if self.url.contains('?') { '&' } else { '?' });
+                self.url.push_str(&pairs);
+            }
+            Err(error) => self.fail("the query cannot be serialized", error),
+        }
+        self
+    }
+
+    /// Sends `json` as JSON.
+    pub fn json<T: Serialize + ?Sized>(mut self, json: &T) -> Self {
+        match serde_json::to_vec(json) {
+            Ok(body) => self.typed(body, "application/json"),
+            Err(error) => {
+                self.fail("the body cannot be serialized as JSON", error);
+                self
+            }
+        }
+    }
+
+    /// Sends `form` as `application/x-www-form-urlencoded`: a struct, a map, or a list of pairs.
+    pub fn form<T: Serialize + ?Sized>(mut self, form: &T) -> Self {
+        match serde_urlencoded::to_string(form) {
+            Ok(body) => self.typed(body, "application/x-www-form-urlencoded"),
+            Err(error) => {
+                self.fail("the body cannot be serialized as a form", error);
+                self
+            }
+        }
+    }
+
+    fn typed(mut self, body: impl Into<RequestBody>, content_type: &'static str) -> Self {
+        self.body = body.into();
+        self.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(content_type));
+        self
+    }
+
+    /// Sends `form` as `multipart/form-data`. Files and streams in it are streamed.
+    pub fn multipart(mut self, form: reqwest::multipart::Form) -> Self {
+        // Only reqwest can tell the length of its form.
+        let url = self.target.base.home();
+        match self.target.writer.post(url).multipart(form).build() {
+            Ok(mut request) => {
+                for name in [CONTENT_TYPE, CONTENT_LENGTH] {
+                    if let Some(value) = request.headers_mut().remove(&name) {
+                        self.headers.insert(name, value);
+                    }
+                }
+                self.body = request.body_mut().take().map(Into::into).unwrap_or_default();
+            }
+            Err(error) => self.fail("the body cannot be written as a form", error.without_url()),
+        }
+        self
+    }
+
+    /// Sends `body`: text, bytes, or a stream as an [`axum::body::Body`].
+    ///
+    /// If a stream fails the call is [`RequestBody`](crate::ServiceErrorKind::RequestBody), and
+    /// time in which it has nothing to send does not count for the timeout: neither is the
+    /// service's fault.
+    pub fn body(mut self, body: impl Into<RequestBody>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// The longest that this call waits for the service, in place of
+    /// `INFUSE_SERVICE_TIMEOUT`; `None` for a stream without an end.
+    ///
+    /// Only waiting counts, for the headers and in reads of the body.
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.timeout = timeout.into();
+        self
+    }
+
+    /// Sends the request whatever the state of the circuit, and counts nothing.
+    pub fn skip_breaker(mut self) -> Self {
+        self.skip_breaker = true;
+        self
+    }
+
+    /// Sends the request. The answer is `Ok` whatever its status.
+    ///
+    /// # Errors
+    ///
+    /// By [`kind`](ServiceError::kind):
+    /// - `PathRefused`, `Request`: it was not sent, and says nothing about the service.
+    /// - `Rejected`: the circuit is not closed. It was not sent.
+    /// - `Timeout`, `Connect`, `Disconnect`: a failure of the service.
+    /// - `RequestBody`: the body that the caller streamed broke off. Counts as nothing.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the request. That counts as nothing, and a trial goes to the next
+    /// caller.
+    pub async fn send(self) -> Result<ServiceResponse, ServiceError> {
+        let (target, timeout, skip_breaker) =
+            (self.target.clone(), self.timeout, self.skip_breaker);
+        let prepared = self.prepare()?;
+        let permit = if skip_breaker { None } else { Some(target.admit(timeout).await?) };
+        let verdict = Verdict::new(permit, target);
+        prepared.send(verdict, timeout).await
+    }
+
+    /// All that can go wrong before a permit is taken.
+    fn prepare(self) -> Result<Prepared, ServiceError> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let target = &self.target;
+        let url = (target.base.parse(&self.url))
+            .map_err(|why| ServiceError::new(&target.name, Cause::Path(why)))?;
+        if url.as_str().len() > MAX_URL {
+            let cause = Cause::Request("the URL is longer than 65534 bytes");
+            return Err(ServiceError::new(&target.name, cause));
+        }
+        if self.method == Method::CONNECT {
+            let cause = Cause::Request("CONNECT asks for a tunnel, not for anything of a service");
+            return Err(ServiceError::new(&target.name, cause));
+        }
+        let mut headers = self.headers;
+        hop_by_hop::remove_framing(&mut headers);
+        if self.body.exact_len().is_some() {
+            // The transport writes the true one.
+            headers.remove(CONTENT_LENGTH);
+        }
+        if let Some(authorization) = &target.authorization
+            && !headers.contains_key(AUTHORIZATION)
+        {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        Ok(Prepared { method: self.method, url, headers, body: self.body })
+    }
+}
+
+#[cfg(test)]
+impl ServiceRequest {
+    /// Sends the request past the circuit, with a verdict that the test looks at.
+    pub(crate) async fn send_with(self, verdict: Verdict) -> Result<ServiceResponse, ServiceError> {
+        let timeout = self.timeout;
+        self.prepare()?.send(verdict, timeout).await
+    }
+}
+
+impl Target {
+    async fn admit(&self, timeout: Option<Duration>) -> Result<CircuitPermit, ServiceError> {
+        self.circuit
+            .acquire(timeout)
+            .await
+            .map_err(|rejected| ServiceError::new(&self.name, Cause::Rejected(rejected)))
+    }
+}
+
+impl fmt::Debug for ServiceRequest {
+    /// Without path and headers, which may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceRequest")
+            .field("service", &self.target.name)
+            .field("method", &self.method)
+            .field("body", &self.body)
+            .field("timeout", &self.timeout)
+            .field("skip_breaker", &self.skip_breaker)
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

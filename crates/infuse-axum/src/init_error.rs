@@ -1,0 +1,45 @@
+use infuse_storage::StartError;
+
+use crate::{
+    client::ClientError,
+    settings::{ParseServiceNameError, SettingsErrors},
+};
+
+/// Infuse could not be installed. Its text says what is wrong, where, and how to mend it; secrets
+/// are not in it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InitError {
+    /// Settings are wrong. The text has a line for each of them.
+    #[error(transparent)]
+    Settings(#[from] SettingsErrors),
+    /// The application's name in the builder is none that a service can have.
+    #[error("service name {name:?} in the builder")]
+    ServiceName {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        source: ParseServiceNameError,
+    },
+    /// A transport in the builder is for a service that is not configured.
+    #[error(
+        "the builder has a transport for the service {service:?}, which is not configured; name \
+         it in INFUSE_SERVICE_CONNECTIONS"
+    )]
+    UnknownTransport {
+        /// The service.
+        service: String,
+    },
+    /// No client could be made for a service.
+    #[error(transparent)]
+    Client(Box<dyn std::error::Error + Send + Sync>),
+    /// Circuits could not be started.
+    #[error("circuits could not be started")]
+    Start(#[from] StartError),
+}
+
+impl From<ClientError> for InitError {
+    fn from(error: ClientError) -> Self {
+        Self::Client(Box::new(error))
+    }
+}

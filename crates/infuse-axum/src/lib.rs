@@ -1,0 +1,61 @@
+//! Circuit breakers around an axum application's calls to other services, with one line:
+//! [`Infuse::init_app`].
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use axum::{Json, Router, extract::Path, routing::get};
+//! use infuse_axum::{Infuse, ServiceClient, ServiceError};
+//! use serde_json::Value;
+//!
+//! async fn order(client: ServiceClient, Path(id): Path<String>) -> Result<Json<Value>, ServiceError> {
+//!     let payments = client.service("payments")?;
+//!     let payment = payments.get(["payments", &id]).send().await?.error_for_status()?;
+//!     Ok(Json(payment.json().await?))
+//! }
+//!
+//! let mut app = Router::new().route("/orders/{id}", get(order));
+//! let infuse = Infuse::init_app(&mut app, &infuse_axum::load_config()?).await?;
+//! # let _: Router = app;
+//! # Ok(()) }
+//! ```
+//!
+//! # Layout
+//!
+//! - [`Infuse`] is the handle, [`InfuseBuilder`] says what settings cannot.
+//! - [`settings`] reads the `INFUSE_*` variables and `infuse.toml`.
+//! - [`client`] makes the guarded calls; [`Attempt`] is what is judged of one, [`ServiceError`]
+//!   what its caller gets when it did not work out.
+//!
+//! What circuits are and how they are shared is in the crates `infuse-core` and
+//! `infuse-storage`; what of them an application needs is exported here, and so are [`axum`],
+//! [`config`], [`http`] and [`reqwest`] in the versions that appear in this crate's functions.
+
+mod builder;
+mod classify;
+pub mod client;
+mod error;
+mod extract;
+mod infuse;
+mod init_error;
+mod listeners;
+mod problem;
+pub mod settings;
+
+pub use axum;
+pub use builder::InfuseBuilder;
+pub use classify::Attempt;
+pub use client::{IntoPath, RequestBody, Service, ServiceClient, ServiceRequest, ServiceResponse};
+pub use config;
+pub use error::{ServiceError, ServiceErrorKind};
+pub use extract::MissingServiceClient;
+pub use http;
+pub use infuse::Infuse;
+pub use infuse_storage::{
+    Breaker, CallError, Cause, Circuit, CircuitKey, CircuitPermit, CircuitSnapshot, Clock,
+    ExclusionId, Listener, ListenerId, ManualClock, MemoryStorage, Outcome, Policy, PolicyError,
+    ProcessId, Reach, Rejected, StartError, State, StateChange, Storage, StorageError, TimeSource,
+    Token, storage,
+};
+pub use init_error::InitError;
+pub use reqwest;
+pub use settings::{Settings, load_config};

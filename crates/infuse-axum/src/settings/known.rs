@@ -1,0 +1,52 @@
+use std::collections::BTreeSet;
+
+/// The names that the application registered in its builder, which settings may then use.
+///
+/// Empty by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownNames {
+    listeners: BTreeSet<String>,
+    exclusions: BTreeSet<String>,
+}
+
+impl KnownNames {
+    /// Adds a listener that `INFUSE_BREAKER_LISTENERS` may name.
+    #[must_use]
+    pub fn with_listener(mut self, name: impl Into<String>) -> Self {
+        self.listeners.insert(name.into());
+        self
+    }
+
+    /// Adds an exclusion that `INFUSE_BREAKER_EXCLUDE_EXCEPTIONS` may name.
+    #[must_use]
+    pub fn with_exclusion(mut self, name: impl Into<String>) -> Self {
+        self.exclusions.insert(name.into());
+        self
+    }
+
+    pub(super) fn has_listener(&self, name: &str) -> bool {
+        self.listeners.contains(name)
+    }
+
+    pub(super) fn has_exclusion(&self, name: &str) -> bool {
+        self.exclusions.contains(name)
+    }
+
+    /// The names of listeners, as an error lists them.
+    pub(super) fn listeners(&self) -> String {
+        list(&self.listeners)
+    }
+
+    /// The names of exclusions, as an error lists them.
+    pub(super) fn exclusions(&self) -> String {
+        list(&self.exclusions)
+    }
+}
+
+fn list(names: &BTreeSet<String>) -> String {
+    if names.is_empty() {
+        return "none is registered".to_owned();
+    }
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    format!("registered: {}", names.join(", "))
+}

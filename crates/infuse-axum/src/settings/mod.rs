@@ -1,0 +1,141 @@
+//! What can be set, and how.
+//!
+//! Settings are read from the [`config::Config`] that `Infuse::init_app` is given.
+//! [`load_config`] builds one from `infuse.toml` and the environment; an application with a
+//! `Config` of its own can pass that, with Infuse's settings among its own. Only keys that begin
+//! with `infuse` are looked at.
+//!
+//! # Where a setting can stand
+//!
+//! | | for all services | for the service `payments` |
+//! |---|---|---|
+//! | environment | `INFUSE_BREAKER_MAX_FAILURE` | `INFUSE_SERVICES__PAYMENTS__BREAKER_MAX_FAILURE` |
+//! | file | `breaker_max_failure` under `[infuse]` | `breaker_max_failure` under `[infuse.services.payments]` |
+//!
+//! Case does not matter, and the environment's spelling works in a file too. The environment beats
+//! everything else. Setting the same twice in one place, in two spellings and to different values,
+//! is an error; so is a key in a file that is no setting. In the environment that is a warning.
+//!
+//! All that is wrong is reported at once, each with its key, where it stands, its value and what
+//! to use instead. Passwords are not shown.
+//!
+//! ```
+//! use infuse_axum::settings::{KnownNames, Settings};
+//!
+//! let file = r#"
+//!     [infuse]
+//!     service_connections = ["payments", "users"]
+//!     breaker_max_failure = "many"
+//!
+//!     [infuse.services.payments]
+//!     url = "http://10.0.0.7:8000"
+//!     timeout = "1500ms"
+//! "#;
+//! let config = config::Config::builder()
+//!     .add_source(config::File::from_str(file, config::FileFormat::Toml))
+//!     .build()?;
+//! let errors = Settings::from_config(&config, &KnownNames::default()).unwrap_err();
+//! assert_eq!(
+//!     errors.to_string(),
+//!     "infuse.breaker_max_failure = \"many\" (from the application's Config): \
+//!      not a whole number; use 1 to 65535"
+//! );
+//! # Ok::<(), config::ConfigError>(())
+//! ```
+//!
+//! # Values
+//!
+//! - **Durations** are seconds (`15`, `0.5`) or have a unit (`1500ms`, `15s`, `2m`, `1h`). They are
+//!   at least 1 ms and at most what the table says.
+//! - **Lists** are parted by commas (`payments, users`) or are lists in a file. `none` is the empty
+//!   list.
+//! - **An empty variable** is unset.
+//! - **Names of services** are described at [`ServiceName`].
+//!
+//! # Circuits
+//!
+//! | setting | default | meaning |
+//! |---|---|---|
+//! | `INFUSE_BREAKER_MAX_FAILURE` | 5 | failures, one after another, that open the circuit; 1 to 65535 |
+//! | `INFUSE_BREAKER_RESET_TIMEOUT` | 15 | how long it is open before a trial call; up to 24h |
+//! | `INFUSE_BREAKER_SUCCESS_THRESHOLD` | 1 | successful trial calls, one after another, that close it; 1 to 1023 |
+//! | `INFUSE_BREAKER_HALF_OPEN_MAX_CALLS` | 1 | trial calls in flight at most; 1 to 1023 |
+//! | `INFUSE_BREAKER_EXCLUDE_EXCEPTIONS` | none | failures that shall not count: see [`Exclusion`] |
+//! | `INFUSE_BREAKER_LISTENERS` | none | listeners, by the names that the application registered |
+//! | `INFUSE_INITIAL_CIRCUIT_STATE` | `closed` | what this application's own circuit is set to at start: `closed`, `open`, `half-open` (for one that may crash in a loop) or `unchanged` |
+//! | `INFUSE_FALLBACK_CIRCUIT_STATE` | none | state to take when the storage is lost: `closed`, `open`, `half-open`; none: the last one known |
+//!
+//! # Services
+//!
+//! | setting | default | meaning |
+//! |---|---|---|
+//! | `INFUSE_SERVICE_NAME` | unset | this application, whose circuit is set at start |
+//! | `INFUSE_ENVIRONMENT` | `development` | `{env}` in templates |
+//! | `INFUSE_SERVICE_CONNECTIONS` | none | services that can be called |
+//! | `INFUSE_SERVICE_URL_TEMPLATE` | `http://{service_name}:8000` | base URL of services without one of their own |
+//! | `INFUSE_SERVICE_TIMEOUT` | 5 | how long one call may wait for the service; up to 24h |
+//! | `INFUSE_SERVICE_BODY_LIMIT` | none | most bytes of a body that are read: `2000000`, `2MB`, `512KiB` |
+//! | `INFUSE_SERVICES__<NAME>__URL` | – | base URL; makes the service callable without being listed |
+//! | `INFUSE_SERVICES__<NAME>__TIMEOUT` | as for all | |
+//! | `INFUSE_SERVICES__<NAME>__BODY_LIMIT` | as for all | |
+//! | `INFUSE_SERVICES__<NAME>__REDIRECTS` | 0 | redirects to follow, to the same origin only; up to 20 |
+//! | `INFUSE_SERVICES__<NAME>__BREAKER_…` | as for all | each of the settings of circuits that begin so; a list replaces the general one |
+//!
+//! # Storage
+//!
+//! | setting | default | meaning |
+//! |---|---|---|
+//! | `INFUSE_STORAGE` | `redis` if there is an address, else `memory` | where circuits are kept |
+//! | `INFUSE_REDIS_URL` | – | `redis://host:6379/0` or `rediss://…`; several for Cluster or Sentinel |
+//! | `INFUSE_CACHES` | – | the address as Infuse for Python has it: JSON such as `{"infuse": {"HOST": "localhost", "PORT": 6379, "DATABASE": 0}}`, a table in a file, or `INFUSE_CACHES__INFUSE__HOST` and so on. The port is 6379 and the database 0 unless set |
+//! | `INFUSE_REDIS_KEY_NAMESPACE_TEMPLATE` | `{env}:{service_name}` | the namespace of a circuit's keys; a brace is written twice |
+//! | `INFUSE_REDIS_TIMEOUT` | 100ms | the longest that a request may wait for the lease of a trial call; up to 1m |
+//! | `INFUSE_SYNC_INTERVAL` | 1 | time between two polls of the storage; up to 1h |
+//! | `INFUSE_TRIP_GRACE` | 50ms | how long other processes may object to a trip by failures that were added up over all of them; up to 1m |
+//! | `INFUSE_TRIP_REST` | 250ms | how long nothing is added up after an objection; up to 1m |
+//!
+//! # A `Config` of one's own
+//!
+//! The crate config drops variables in silence when its `Environment` is built in certain ways.
+//! `Environment::default()` is safe, and so is
+//! `Environment::with_prefix("INFUSE").prefix_separator("_").keep_prefix(true)`. Without
+//! `keep_prefix(true)` the settings lose the prefix by which they are known, which is a warning;
+//! with `separator("__")` and no `prefix_separator`, a prefix hides them altogether, which
+//! [`unseen_variables`] finds. `try_parsing(true)` turns a name such as `0012` into `12`.
+
+mod breaker;
+mod duration;
+mod entry;
+mod exclusion;
+mod hidden;
+mod initial_state;
+mod key;
+mod known;
+mod load;
+mod name;
+mod nearest;
+mod problem;
+mod reader;
+mod redact;
+mod redis;
+mod resolve;
+mod resolved;
+mod service;
+mod service_url;
+mod size;
+mod storage;
+mod template;
+mod values;
+
+pub use breaker::BreakerSettings;
+pub use exclusion::{Exclusion, ParseExclusionError};
+pub use hidden::unseen_variables;
+pub use initial_state::InitialState;
+pub use known::KnownNames;
+pub use load::{ConfigFileError, load_config};
+pub use name::{ParseServiceNameError, ServiceName};
+pub use problem::{SettingsErrors, SettingsProblem, SettingsWarning};
+pub use redis::{RedisSettings, RedisUrl, StorageKind};
+pub use resolved::Settings;
+pub use service::ServiceSettings;
+pub use template::Template;
