@@ -1,0 +1,35 @@
+//! End-to-end scenarios: a user's program, a service that it calls, and sockets and processes in
+//! between, none of which is pretended.
+//!
+//! - [`Double`] is the service: a server that fails in every way that a server can.
+//! - [`Stage`] is the program: an axum app with Infuse that calls it. [`serve`] runs any app.
+//! - [`Gateway`] and [`Process`] run the examples as the processes that they are.
+//! - [`Authority`] and [`SecureService`] are for https.
+//! - [`eventually`] waits for what happens in its own time, [`Logs`] catches what is logged.
+//!
+//! The scenarios themselves are in `tests/`, one file for each part.
+
+mod app;
+mod double;
+mod eventually;
+mod gateway;
+mod logs;
+mod observed;
+mod process;
+mod raw;
+mod readme;
+mod scratch;
+mod secure;
+mod stage;
+
+pub use app::{App, client, serve};
+pub use double::{Answer, Double, Received};
+pub use eventually::eventually;
+pub use gateway::Gateway;
+pub use logs::Logs;
+pub use observed::Observed;
+pub use process::{Process, program};
+pub use raw::{RawAnswer, exchange, get_raw};
+pub use scratch::Scratch;
+pub use secure::{Authority, SecureService};
+pub use stage::{Stage, config, problem};
