@@ -4,7 +4,7 @@
 //! - [`Double`] is the service: a server that fails in every way that a server can.
 //! - [`Stage`] is the program: an axum app with Infuse that calls it. [`serve`] runs any app.
 //! - [`Gateway`] and [`Process`] run the examples as the processes that they are.
-//! - [`Authority`] and [`SecureService`] are for https.
+//! - [`Authority`], [`SecureService`] and [`RefusingService`] are for https and HTTP/2.
 //! - [`eventually`] waits for what happens in its own time, [`Logs`] catches what is logged.
 //!
 //! The scenarios themselves are in `tests/`, one file for each part.
@@ -18,6 +18,7 @@ mod observed;
 mod process;
 mod raw;
 mod readme;
+mod refusing;
 mod scratch;
 mod secure;
 mod stage;
@@ -30,6 +31,7 @@ pub use logs::Logs;
 pub use observed::Observed;
 pub use process::{Process, program};
 pub use raw::{RawAnswer, exchange, get_raw};
+pub use refusing::RefusingService;
 pub use scratch::Scratch;
 pub use secure::{Authority, SecureService};
 pub use stage::{Stage, config, problem};

@@ -49,6 +49,11 @@ impl Authority {
         &self.pem
     }
 
+    /// The server's side of TLS, with a certificate of this authority for the loopback.
+    pub(crate) fn acceptor(&self, protocols: &[&str]) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::new(self.server(protocols)))
+    }
+
     fn server(&self, protocols: &[&str]) -> ServerConfig {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]);
@@ -87,7 +92,7 @@ impl SecureService {
     /// Starts one with a certificate of this authority, that offers these protocols (`h2`,
     /// `http/1.1`) when a connection begins.
     pub async fn start(router: Router, authority: &Authority, protocols: &[&str]) -> Self {
-        Self::serve(router, Some(TlsAcceptor::from(Arc::new(authority.server(protocols))))).await
+        Self::serve(router, Some(authority.acceptor(protocols))).await
     }
 
     /// Starts one without TLS, that speaks HTTP/2 to who begins with it.

@@ -25,8 +25,8 @@ use infuse_axum::{
     Infuse, Service, ServiceClient, ServiceError, ServiceErrorKind, ServiceResponse, State, reqwest,
 };
 use infuse_tests::{
-    Answer, App, Authority, Double, Gateway, Scratch, SecureService, Stage, client, config,
-    eventually, problem, serve,
+    Answer, App, Authority, Double, Gateway, RefusingService, Scratch, SecureService, Stage,
+    client, config, eventually, problem, serve,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -489,6 +489,28 @@ async fn a_request_is_never_sent_again_behind_the_callers_back() {
     stage.service.answer(Answer::Reset);
     assert_eq!(stage.call().await, 502);
     assert_eq!(stage.service.requests(), 3);
+}
+
+/// A stream that is refused is one that HTTP/2 clients send again, unless they are told not to.
+#[tokio::test]
+async fn a_request_that_is_refused_over_http_2_is_not_sent_again_either() {
+    let authority = Authority::new();
+    let service = RefusingService::start(&authority).await;
+    let folder = Scratch::new();
+    let certificates = folder.write("authority.pem", authority.pem());
+    let url = format!("https://{}", service.addr());
+    let variables = [
+        ("INFUSE_SERVICES__PAYMENTS__URL", url.as_str()),
+        ("SSL_CERT_FILE", certificates.to_str().unwrap()),
+    ];
+    let gateway = Gateway::start_in(folder, &variables).await;
+    for failed in 1..=5 {
+        let answer = gateway.get("/call/payments/x").await;
+        assert_eq!(problem(answer).await["code"], 998612);
+        assert_eq!(service.refused(), failed);
+    }
+    assert_eq!(gateway.get("/call/payments/x").await.status(), 503);
+    assert_eq!(service.refused(), 5);
 }
 
 #[tokio::test]

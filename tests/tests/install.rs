@@ -837,6 +837,33 @@ async fn an_anyhow_error_type_keeps_the_503() {
 }
 
 #[tokio::test]
+async fn a_rejection_of_any_circuit_can_be_answered_like_that_of_a_service() {
+    let infuse = Infuse::builder().start(&config(&[])).await.unwrap();
+    let database = infuse.breaker("database").unwrap();
+    let _ = database.open().await;
+    let insert = async || Err::<(), _>(std::io::Error::other("full"));
+    let rejected = database.call(insert).await.unwrap_err().rejected().unwrap();
+    let app = Router::new().route(
+        "/",
+        get(move || async move {
+            AppError(anyhow::Error::from(ServiceError::rejection("database", rejected)))
+        }),
+    );
+    let answer = client().get(serve(app).await.url("/")).send().await.unwrap();
+    assert_eq!(answer.headers()["retry-after"], "15");
+    let problem: Value = problem(answer).await;
+    assert_eq!((&problem["service"], &problem["code"]), (&"database".into(), &998603.into()));
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_in_full_by_a_main_that_returns_it() {
+    let config = config(&[("infuse_breaker_max_failure", "many")]);
+    let error = Infuse::builder().start(&config).await.unwrap_err();
+    assert_eq!(format!("{error:?}"), error.to_string());
+    assert!(error.to_string().contains("use 1 to 65535"), "{error}");
+}
+
+#[tokio::test]
 async fn a_router_stands_in_for_the_network() {
     let payments = Router::new().route("/api/balance", get(|| async { "fine" }));
     let stage = Stage::set_with(&[("infuse_services.payments.url", "http://payments/api")], |b| {

@@ -31,7 +31,8 @@ async fn the_story_by_hand() {
         [("ORDERS_PORT", "0"), ("PAYMENTS_PORT", "0"), ("INFUSE_BREAKER_RESET_TIMEOUT", "1")];
     let mut quickstart = Process::start("quickstart", &[], folder.path(), &variables);
     let line = quickstart.line("curl -i http://").await;
-    let orders = line.split("curl -i ").nth(1).unwrap().trim_end_matches("/orders/7").to_owned();
+    let orders =
+        line.split("curl -i ").nth(1).unwrap().trim_end_matches("/orders/7; echo").to_owned();
     let client = client();
     let get = async |path: &str| -> reqwest::Response {
         client.get(format!("{orders}{path}")).send().await.unwrap()

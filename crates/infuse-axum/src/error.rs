@@ -118,6 +118,25 @@ impl ServiceError {
         Self(Arc::new(Inner { service, cause, upstream: None, source: None }))
     }
 
+    /// The error of a call that a circuit rejected: for calls guarded by
+    /// [`Infuse::breaker`](crate::Infuse::breaker), which are to be answered like those of a
+    /// [`ServiceClient`](crate::ServiceClient).
+    ///
+    /// ```
+    /// use infuse_axum::{CallError, Circuit, ServiceError};
+    ///
+    /// # async fn insert(row: u64) -> std::io::Result<()> { Ok(()) }
+    /// async fn save(database: &Circuit, row: u64) -> anyhow::Result<()> {
+    ///     database.call(|| insert(row)).await.map_err(|error| match error {
+    ///         CallError::Rejected(rejected) => ServiceError::rejection(database.name(), rejected).into(),
+    ///         error => anyhow::Error::from(error),
+    ///     })
+    /// }
+    /// ```
+    pub fn rejection(circuit: &str, rejected: Rejected) -> Self {
+        Self::new(&circuit.into(), Cause::Rejected(rejected))
+    }
+
     pub(crate) fn during(mut self, status: Option<StatusCode>) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             inner.upstream = status;

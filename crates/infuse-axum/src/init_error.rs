@@ -1,13 +1,16 @@
+use std::{error::Error, fmt};
+
 use infuse_storage::StartError;
 
 use crate::{
     client::ClientError,
+    error::causes,
     settings::{ParseServiceNameError, SettingsErrors},
 };
 
 /// Infuse could not be installed. Its text says what is wrong, where, and how to mend it; secrets
 /// are not in it.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum InitError {
     /// Settings are wrong. The text has a line for each of them.
@@ -32,7 +35,7 @@ pub enum InitError {
     },
     /// No client could be made for a service.
     #[error(transparent)]
-    Client(Box<dyn std::error::Error + Send + Sync>),
+    Client(Box<dyn Error + Send + Sync>),
     /// Circuits could not be started.
     #[error("circuits could not be started")]
     Start(#[from] StartError),
@@ -42,4 +45,20 @@ impl From<ClientError> for InitError {
     fn from(error: ClientError) -> Self {
         Self::Client(Box::new(error))
     }
+}
+
+/// The text, which is what `main` shows of an error that it returns.
+impl fmt::Debug for InitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_causes(self, f)
+    }
+}
+
+/// An error's text and those of its causes, in one.
+pub(crate) fn write_causes(
+    error: &(dyn Error + 'static),
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    write!(f, "{error}")?;
+    causes(error).skip(1).try_for_each(|cause| write!(f, ": {cause}"))
 }

@@ -1,5 +1,7 @@
 //! Errors as responses: `application/problem+json` (RFC 9457).
 
+use std::sync::Once;
+
 use axum::response::{IntoResponse, Response};
 use http::{
     HeaderValue, StatusCode,
@@ -136,11 +138,15 @@ fn log(error: &ServiceError) {
         let causes: Vec<_> = causes(error).skip(1).map(ToString::to_string).collect();
         causes.join(": ")
     };
-    if let Cause::Request(_) = error.cause() {
-        // A mistake in the app, which nobody finds at `debug`.
-        tracing::error!(cause = cause(), "{error}");
-    } else {
-        tracing::debug!(cause = cause(), "{error}");
+    // Mistakes in the app, which nobody finds at `debug`. The name of a service may come from a
+    // client, who shall not fill the log with it.
+    static UNKNOWN: Once = Once::new();
+    match error.cause() {
+        Cause::Request(_) => tracing::error!(cause = cause(), "{error}"),
+        Cause::UnknownService { .. } if !UNKNOWN.is_completed() => {
+            UNKNOWN.call_once(|| tracing::error!("{error}"));
+        }
+        _ => tracing::debug!(cause = cause(), "{error}"),
     }
 }
 

@@ -1,5 +1,6 @@
 use std::{
     error::Error,
+    fmt,
     future::Future,
     sync::{Arc, mpsc},
     time::Duration,
@@ -38,10 +39,9 @@ pub type CircuitPermit = Permit<Arc<Breaker>>;
 /// # assert_eq!(rows, 7);
 /// # Ok(()) }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Circuit(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     breaker: Arc<Breaker>,
     node: Arc<Node>,
@@ -408,5 +408,15 @@ impl Circuit {
     /// Removes an exclusion by what adding it returned; whether it was there.
     pub fn remove_exclusion(&self, id: ExclusionId) -> bool {
         self.breaker().remove_exclusion(id)
+    }
+}
+
+impl fmt::Debug for Circuit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Circuit")
+            .field("name", &self.name())
+            .field("state", &self.state())
+            .field("fail_counter", &self.fail_counter())
+            .finish_non_exhaustive()
     }
 }

@@ -212,9 +212,14 @@ fn refresh(breaker: &Breaker, view: &View) -> Option<StateChange> {
     if view.state == State::Closed || breaker.state() != view.state {
         return None;
     }
+    // An event that was under way for a while says how much was left when it was sent.
+    let left = match view.state {
+        State::Open => view.time_left.min(breaker.retry_after().unwrap_or_default()),
+        State::Closed | State::HalfOpen => view.time_left,
+    };
     breaker.adopt_quietly(Shared {
         state: view.state,
-        left: view.time_left,
+        left,
         open_for: view.open_for,
         successes: view.successes,
         renew: false,

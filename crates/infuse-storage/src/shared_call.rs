@@ -1,6 +1,5 @@
 use std::{
     collections::HashMap,
-    fmt,
     future::Future,
     pin::Pin,
     sync::Mutex,
@@ -150,11 +149,5 @@ impl Waiting {
         // Dropped when the lock is released.
         let asking = self.take(number);
         drop(asking);
-    }
-}
-
-impl fmt::Debug for Waiting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Waiting").field(&lock(&self.0).1.len()).finish()
     }
 }

@@ -50,7 +50,8 @@ impl CircuitSnapshot {
 #[cfg(feature = "serde")]
 fn seconds<S: serde::Serializer>(time: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
     use serde::Serialize;
-    time.map(|time| time.as_millis() as f64 / 1000.0).serialize(to)
+    // Rounded up, so that it is not zero before it is.
+    time.map(|time| time.as_micros().div_ceil(1000) as f64 / 1000.0).serialize(to)
 }
 
 #[cfg(feature = "serde")]

@@ -3,7 +3,7 @@
 use axum::{
     extract::Request,
     http::{
-        StatusCode,
+        Method, StatusCode,
         header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap},
     },
     response::{IntoResponse, Response},
@@ -65,6 +65,7 @@ async fn forward(
         if error.is::<LengthLimitError>() { Failure::TooLarge } else { Failure::Unreadable }
     })?;
 
+    let is_head = parts.method == Method::HEAD;
     let mut outgoing = service.request(parts.method, path);
     if let Some(content_type) = parts.headers.get(CONTENT_TYPE) {
         outgoing = outgoing.header(CONTENT_TYPE, content_type.clone());
@@ -78,13 +79,13 @@ async fn forward(
     }
     let answer = outgoing.send().await?;
 
-    let content_type = answer.headers().get(CONTENT_TYPE).cloned();
-    let content_type = content_type.map(|content_type| [(CONTENT_TYPE, content_type)]);
-    let (status, body) = (answer.status(), answer.into_body());
-    Ok(match content_type {
-        Some(content_type) => (status, content_type, body).into_response(),
-        None => (status, body).into_response(),
-    })
+    let mut headers = HeaderMap::new();
+    headers.extend(answer.headers().get(CONTENT_TYPE).map(|of| (CONTENT_TYPE, of.clone())));
+    if is_head {
+        // There is no body to tell it by.
+        headers.extend(answer.headers().get(CONTENT_LENGTH).map(|of| (CONTENT_LENGTH, of.clone())));
+    }
+    Ok((answer.status(), headers, answer.into_body()).into_response())
 }
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {

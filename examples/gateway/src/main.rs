@@ -18,6 +18,7 @@ use std::{
     error::Error,
     io::{self, IsTerminal},
     process::ExitCode,
+    time::Duration,
 };
 
 use axum::{
@@ -29,8 +30,13 @@ use infuse_axum::{CircuitSnapshot, Infuse};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+    time::timeout,
 };
 use tracing_subscriber::EnvFilter;
+
+/// How long calls in flight have to finish when the gateway is told to stop.
+const DRAIN: Duration = Duration::from_secs(10);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -59,13 +65,53 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(&bind)
         .await
         .map_err(|error| format!("cannot listen on BIND={bind:?}: {error}"))?;
-    let stop = stopped(signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut signals = Signals::new()?;
+    let (stopping, stopped) = oneshot::channel();
     tracing::info!("listening on http://{}", listener.local_addr()?);
 
-    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+    let server = axum::serve(listener, app).with_graceful_shutdown(async {
+        // An error would say that nobody will ask for it any more.
+        let _ = stopped.await;
+    });
+    tokio::select! {
+        ended = server => ended?,
+        () = drained(&mut signals, stopping) => {}
+    }
     infuse.shutdown().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Waits for a signal, and then as long as calls in flight have to finish.
+async fn drained(signals: &mut Signals, stopping: oneshot::Sender<()>) {
+    signals.next().await;
+    tracing::info!("stopping: calls in flight are finished first; a second signal ends them");
+    // An error would say that the server has ended.
+    let _ = stopping.send(());
+    match timeout(DRAIN, signals.next()).await {
+        Ok(()) => tracing::warn!("ending the calls in flight: there was a second signal"),
+        Err(_) => tracing::warn!("ending the calls in flight: they took too long"),
+    }
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 fn app(infuse: &Infuse) -> Router {
@@ -84,14 +130,6 @@ fn app(infuse: &Infuse) -> Router {
 
 async fn circuits(State(infuse): State<Infuse>) -> Json<Vec<CircuitSnapshot>> {
     Json(infuse.circuits())
-}
-
-async fn stopped(mut terminate: Signal, mut interrupt: Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    tracing::info!("stopping: calls in flight are finished first");
 }
 
 /// An error and what lies behind it, in one text.

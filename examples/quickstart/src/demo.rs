@@ -65,7 +65,9 @@ impl Story {
         check(self.payments.requests() == before + 1, "the call did not reach payments")?;
         self.expect(State::Open)?;
 
-        show::heading("After the reset timeout one trial call is let through; it fails");
+        show::heading(
+            "After the reset timeout one trial call is let through; payments is slow now, and it fails",
+        );
         self.wait_until_due().await?;
         self.trial(Mode::Slow, 504, State::Open).await?;
 

@@ -25,6 +25,10 @@ async fn main() -> ExitCode {
     let result = match env::args().nth(1).as_deref() {
         None => serve().await,
         Some("--demo") => demo::play().await,
+        Some("--help" | "-h") => {
+            println!("usage: quickstart [--demo]\n\nORDERS_PORT and PAYMENTS_PORT: 3000 and 3001");
+            Ok(())
+        }
         Some(other) => Err(format!("unknown argument {other:?}; there is `--demo`").into()),
     };
     match result {
@@ -37,6 +41,8 @@ async fn main() -> ExitCode {
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
+    // A line for every change of a circuit's state, and what is strange about the settings.
+    tracing_subscriber::fmt().without_time().with_target(false).init();
     let payments = Payments::start(port("PAYMENTS_PORT", 3001)?).await?;
     let orders = listen("ORDERS_PORT", port("ORDERS_PORT", 3000)?).await?;
     let at = orders.local_addr()?;

@@ -1,6 +1,7 @@
 //! What a reader sees.
 
 use std::{
+    env,
     io::{IsTerminal, stdout},
     net::SocketAddr,
 };
@@ -18,23 +19,23 @@ pub(crate) fn where_to_look(orders: SocketAddr) {
   payments                          the service: healthy, failing, slow or down
 
 {all_well}
-  curl -i http://{orders}/orders/7
-  curl -s http://{orders}/circuits
+  curl -i http://{orders}/orders/7; echo
+  curl -s http://{orders}/circuits; echo
 
 {break_it}
-  curl -X POST http://{orders}/payments/failing
+  curl -X POST http://{orders}/payments/failing; echo
   for i in 1 2 3 4 5; do curl -s http://{orders}/orders/7; echo; done
 
 {open}
-  curl -i http://{orders}/orders/7
-  curl -s http://{orders}/payments
+  curl -i http://{orders}/orders/7; echo
+  curl -s http://{orders}/payments; echo
 
 {skip}
-  curl -i 'http://{orders}/orders/7?skip_breaker=true'
+  curl -i 'http://{orders}/orders/7?skip_breaker=true'; echo
 
 {heal}
-  curl -X POST http://{orders}/payments/healthy
-  curl -i http://{orders}/orders/7
+  curl -X POST http://{orders}/payments/healthy; echo
+  sleep 5; curl -i http://{orders}/orders/7; echo
 
 Try `slow` and `down` too. `cargo run -p quickstart -- --demo` tells the story by itself.
 Ctrl-C ends it.
@@ -74,5 +75,10 @@ pub(crate) fn faint(text: &str) -> String {
 }
 
 fn paint(code: &str, text: &str) -> String {
-    if stdout().is_terminal() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if stdout().is_terminal() && !plain {
+        format!("\x1b[{code}m{text}\x1b[0m")
+    } else {
+        text.to_owned()
+    }
 }

@@ -2,13 +2,14 @@ use std::{
     collections::HashMap,
     env,
     ffi::OsString,
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
 use config::{Config, ConfigError, Environment, File, FileFormat, ValueKind};
 
 use super::key::{self, Class, Key};
+use crate::init_error::write_causes;
 
 /// The file that is read if `INFUSE_CONFIG` names no other.
 const DEFAULT_FILE: &str = "infuse.toml";
@@ -106,6 +107,9 @@ fn check_file(path: &Path, bytes: Vec<u8>) -> Result<(), ConfigFileError> {
         if known {
             return Err(ConfigFileError::OutsideTable { path, name });
         }
+        if strsim::damerau_levenshtein(&name.to_ascii_lowercase(), "infuse") <= 2 {
+            return Err(ConfigFileError::MisspeltTable { path, name });
+        }
     }
     Ok(())
 }
@@ -129,8 +133,9 @@ fn without_source_lines(error: &ConfigError) -> String {
 
 /// Why no `Config` could be built.
 ///
-/// `Display` says where and how to mend it, and shows no value.
-#[derive(Debug, thiserror::Error)]
+/// `Display` says where and how to mend it, and shows no value. `Debug`, which is what `main` shows
+/// of an error that it returns, adds the cause.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigFileError {
     /// The file cannot be read.
@@ -162,6 +167,14 @@ pub enum ConfigFileError {
         /// The setting.
         name: String,
     },
+    /// A table's name is nearly that of Infuse's settings.
+    #[error("{}: `{name}` is not looked at; did you mean `infuse`?", path.display())]
+    MisspeltTable {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
     /// A variable of the environment is not Unicode.
     #[error("the variable {name} is not Unicode; set it to text or unset it")]
     NotUnicode {
@@ -174,4 +187,10 @@ pub enum ConfigFileError {
         /// The variable, in upper case.
         name: String,
     },
+}
+
+impl fmt::Debug for ConfigFileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_causes(self, f)
+    }
 }

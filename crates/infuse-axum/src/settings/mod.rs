@@ -12,7 +12,7 @@
 //! | environment | `INFUSE_BREAKER_MAX_FAILURE` | `INFUSE_SERVICES__PAYMENTS__BREAKER_MAX_FAILURE` |
 //! | file | `breaker_max_failure` under `[infuse]` | `breaker_max_failure` under `[infuse.services.payments]` |
 //!
-//! Case does not matter, and the environment's spelling works in a file too. The environment beats
+//! Case does not matter, and the environment's spelling works at the top level of a file too. The environment beats
 //! everything else. Setting the same twice in one place, in two spellings and to different values,
 //! is an error; so is a key in a file that is no setting. In the environment that is a warning.
 //!

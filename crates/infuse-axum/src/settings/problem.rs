@@ -60,8 +60,9 @@ impl fmt::Display for SettingsProblem {
 
 /// All that is wrong with the settings, so that it can be mended in one go.
 ///
-/// `Display` writes one line for each [`SettingsProblem`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// `Display` writes one line for each [`SettingsProblem`], and so does `Debug`, which is what `main`
+/// shows of an error that it returns.
+#[derive(Clone, PartialEq, Eq)]
 pub struct SettingsErrors {
     problems: Vec<SettingsProblem>,
     warnings: Vec<SettingsWarning>,
@@ -88,6 +89,12 @@ impl fmt::Display for SettingsErrors {
             problem.fmt(f)?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for SettingsErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

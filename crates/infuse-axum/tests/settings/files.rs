@@ -139,6 +139,15 @@ fn a_setting_outside_of_the_table_is_an_error() {
     assert_eq!(dir.load(&[]), "7 2s");
 }
 
+#[test]
+fn a_table_that_is_nearly_ours_is_an_error() {
+    for name in ["infus", "Infused", "inufse"] {
+        let dir = Dir::new("misspelt").file("infuse.toml", format!("[{name}]\ntrip_rest = 1"));
+        let expected = format!("infuse.toml: `{name}` is not looked at; did you mean `infuse`?");
+        assert_eq!(dir.load(&[]), expected);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn variables_that_cannot_be_read() {
