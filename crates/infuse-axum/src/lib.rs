@@ -59,3 +59,4 @@ pub use infuse_storage::{
 pub use init_error::InitError;
 pub use reqwest;
 pub use settings::{Settings, load_config};
+pub use tower_http::add_extension::AddExtensionLayer;

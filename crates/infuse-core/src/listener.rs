@@ -13,9 +13,10 @@ use crate::{
 ///
 /// The order is: `before_call`; then `failure`, and `state_change` if it opened the circuit; or
 /// `state_change` if the call closed the circuit, then `success`. A call that is rejected is told
-/// as `rejected` alone, one that is ignored by `before_call` alone.
+/// as `rejected` alone, one that is ignored by `before_call` alone. A circuit that is shared
+/// through a storage closes when the storage says so, a moment after the `success`.
 ///
-/// A listener runs in the thread of the call, so a slow one makes that call slow. One that panics
+/// A listener runs in the thread of the call (changes by others come from a task), so a slow one makes that call slow. One that panics
 /// harms nobody: the panic goes no further.
 ///
 /// ```

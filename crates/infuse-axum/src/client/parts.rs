@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::{HeaderValue, header::AUTHORIZATION, request};
+use http::request;
 use infuse_storage::Circuit;
 use url::Url;
 
@@ -29,7 +29,7 @@ pub(crate) struct ClientParts {
 pub(crate) struct ServiceConfig {
     pub(crate) name: ServiceName,
     pub(crate) circuit: Circuit,
-    /// Credentials in it become an `Authorization` header.
+    /// Settings refuse one with credentials.
     pub(crate) base_url: Url,
     /// The longest that one call waits for the service in all.
     pub(crate) timeout: Option<Duration>,
@@ -116,7 +116,6 @@ impl ClientParts {
                 }
                 None => network.client(config.redirects, https).map_err(failed)?,
             };
-            let authorization = authorization(&writer, &config.base_url);
             let target = Target {
                 name,
                 circuit: config.circuit,
@@ -125,7 +124,6 @@ impl ClientParts {
                 body_limit: config.body_limit,
                 classifier,
                 on_request: on_request.clone(),
-                authorization,
                 transport: config.transport.unwrap_or_else(|| Transport::Network(writer.clone())),
                 writer,
             };
@@ -133,15 +131,6 @@ impl ClientParts {
         }
         Ok(services)
     }
-}
-
-/// The header that the credentials in a base URL stand for.
-fn authorization(client: &reqwest::Client, url: &Url) -> Option<HeaderValue> {
-    if url.username().is_empty() && url.password().is_none() {
-        return None;
-    }
-    let mut request = client.get(url.clone()).build().ok()?;
-    request.headers_mut().remove(AUTHORIZATION)
 }
 
 impl fmt::Debug for ClientParts {

@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use axum::BoxError;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
-    header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE},
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
 };
 use infuse_storage::CircuitPermit;
 use serde::Serialize;
@@ -235,11 +235,6 @@ impl ServiceRequest {
         if self.body.exact_len().is_some() {
             // The transport writes the true one.
             headers.remove(CONTENT_LENGTH);
-        }
-        if let Some(authorization) = &target.authorization
-            && !headers.contains_key(AUTHORIZATION)
-        {
-            headers.insert(AUTHORIZATION, authorization.clone());
         }
         Ok(Prepared { method: self.method, url, headers, body: self.body })
     }

@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::{HeaderValue, Method};
+use http::Method;
 use infuse_storage::Circuit;
 
 use super::{
@@ -27,7 +27,6 @@ pub(crate) struct Target {
     pub(crate) body_limit: Option<u64>,
     pub(crate) classifier: Classifier,
     pub(crate) on_request: Arc<[OnRequest]>,
-    pub(crate) authorization: Option<HeaderValue>,
     pub(crate) transport: Transport,
     /// Writes multipart forms.
     pub(crate) writer: reqwest::Client,
@@ -108,7 +107,6 @@ impl Target {
             body_limit: None,
             classifier: Classifier::default(),
             on_request: Arc::new([]),
-            authorization: None,
             transport,
             writer: super::network::Network::default().client(0, false).unwrap(),
         }

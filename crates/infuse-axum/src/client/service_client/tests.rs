@@ -358,20 +358,6 @@ async fn what_cannot_work_is_known_before_the_first_call() {
 }
 
 #[tokio::test]
-async fn credentials_in_the_base_url_become_a_header() {
-    let (circuit, _) = testing::circuit();
-    let echo = Router::new().fallback(async |headers: http::HeaderMap| {
-        headers["authorization"].to_str().unwrap().to_owned()
-    });
-    let mut config = config("payments", &circuit, Some(Transport::service(echo)));
-    config.base_url = "http://user:pass%21@payments".parse().unwrap();
-    let parts = ClientParts { services: vec![config], ..ClientParts::default() };
-    let service = ServiceClient::new(parts).unwrap().service("payments").unwrap();
-    let answer = service.get("").send().await.unwrap();
-    assert_eq!(answer.text().await.unwrap(), "Basic dXNlcjpwYXNzIQ==");
-}
-
-#[tokio::test]
 async fn an_answer_is_passed_on_without_what_is_about_the_connection() {
     let (circuit, _) = testing::circuit();
     let app = Router::new().fallback(async || {
