@@ -856,6 +856,13 @@ async fn a_rejection_of_any_circuit_can_be_answered_like_that_of_a_service() {
 }
 
 #[tokio::test]
+async fn a_storage_of_ones_own_is_used_whatever_the_settings_say() {
+    let config = config(&[("infuse_redis_url", "redis://localhost")]);
+    assert!(Infuse::builder().start(&config).await.is_err());
+    Infuse::builder().storage(MemoryStorage::new()).start(&config).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_said_in_full_by_a_main_that_returns_it() {
     let config = config(&[("infuse_breaker_max_failure", "many")]);
     let error = Infuse::builder().start(&config).await.unwrap_err();

@@ -232,6 +232,7 @@ impl InfuseBuilder {
 
     fn known_names(&self) -> KnownNames {
         let known = KnownNames::default();
+        let known = if self.storage.is_some() { known.with_storage() } else { known };
         let known = self.listeners.names().fold(known, KnownNames::with_listener);
         let exclusions = self.exclusions.iter().map(|(name, _)| name.as_str());
         exclusions.fold(known, KnownNames::with_exclusion)

@@ -1,6 +1,6 @@
 //! What can go wrong with a call to a service, and how it is told apart.
 
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{error::Error, fmt, io, sync::Arc, time::Duration};
 
 use axum::BoxError;
 use http::StatusCode;
@@ -225,11 +225,19 @@ impl ServiceError {
     }
 }
 
-/// `error` and all that stands along its sources.
+/// `error` and all that stands along its sources. An `io::Error` hides the error that it was made
+/// of: its source is the source of that.
 pub(crate) fn causes<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| (*error).source())
+    std::iter::successors(Some(error), |error| cause(*error))
+}
+
+fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(hidden) => Some(hidden),
+        None => error.source(),
+    }
 }
 
 impl Cause {
@@ -394,5 +402,8 @@ mod tests {
         let outer = Outer(axum::Error::new(inner));
         assert_eq!(ServiceError::find(&outer).unwrap().kind(), ServiceErrorKind::Body);
         assert!(ServiceError::find(&std::io::Error::other("else")).is_none());
+        // As a body is read through `AsyncRead`.
+        let inner = ServiceError::new(&service(), Cause::Body);
+        assert!(ServiceError::find(&std::io::Error::other(inner)).is_some());
     }
 }

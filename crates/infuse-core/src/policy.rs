@@ -72,16 +72,18 @@ impl Policy {
     /// no longer counts.
     ///
     /// For a call that has a timeout, the timeout and a second. For one without, what
-    /// [`PolicyBuilder::trial_lease`] set, else 30 s. Unless it was set there, it is at most the
-    /// larger of the reset timeout and the [usual timeout](PolicyBuilder::call_timeout) and a
-    /// second, so that a trial that hangs delays the recovery by no more than that.
+    /// [`PolicyBuilder::trial_lease`] set, else 30 s, but no more than the larger of the reset
+    /// timeout and the [usual timeout](PolicyBuilder::call_timeout) and a second, so that a trial
+    /// that hangs delays the recovery by no more than that.
     pub fn lease(&self, timeout: Option<Duration>) -> Duration {
-        let usual = self.call_timeout.or(timeout).unwrap_or_default();
-        let most = self.reset_timeout.max(usual.saturating_add(LEASE_MARGIN));
         match (timeout, self.trial_lease) {
-            (Some(timeout), _) => timeout.saturating_add(LEASE_MARGIN).min(most),
+            // Never less: a service of which every call may take so long could not recover.
+            (Some(timeout), _) => timeout.saturating_add(LEASE_MARGIN),
             (None, Some(lease)) => lease,
-            (None, None) => DEFAULT_TRIAL_LEASE.min(most),
+            (None, None) => {
+                let usual = self.call_timeout.unwrap_or_default().saturating_add(LEASE_MARGIN);
+                DEFAULT_TRIAL_LEASE.min(self.reset_timeout.max(usual))
+            }
         }
     }
 }
@@ -238,11 +240,10 @@ mod tests {
         let policy =
             Policy::builder().reset_timeout(15 * S).call_timeout(Some(5 * S)).build().unwrap();
         assert_eq!(policy.lease(Some(5 * S)), 6 * S);
-        assert_eq!(policy.lease(Some(60 * S)), 15 * S);
+        assert_eq!(policy.lease(Some(60 * S)), 61 * S);
         assert_eq!(policy.lease(None), 15 * S);
 
         let quick = policy.to_builder().reset_timeout(S).build().unwrap();
-        assert_eq!(quick.lease(Some(60 * S)), 6 * S);
         assert_eq!(quick.lease(None), 6 * S);
 
         let slow = policy.to_builder().trial_lease(120 * S).build().unwrap();

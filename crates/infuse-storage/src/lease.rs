@@ -124,6 +124,10 @@ impl Ask {
             && self.node.generation() == answer.view.generation
             && self.breaker.retry_after() == Some(Duration::ZERO);
         if !holds {
+            if !answer.granted && self.node.generation() == answer.view.generation {
+                // By the storage's clock the open time is not over: until then nobody asks.
+                self.breaker.defer_trial(answer.view.time_left);
+            }
             return Answer::NotNow;
         }
         let (owner, token) = (Arc::clone(&self.breaker), self.token().number);

@@ -2,7 +2,7 @@
 
 use std::{error::Error, time::Duration};
 
-use infuse_axum::{Infuse, State, reqwest};
+use infuse_axum::{Infuse, State, config::Config, reqwest};
 use tokio::time::sleep;
 
 use crate::{
@@ -22,7 +22,7 @@ pub(crate) async fn play() -> Told {
     let payments = Payments::start(0).await?;
     let listener = listen("ORDERS_PORT", 0).await?;
     let orders = format!("http://{}", listener.local_addr()?);
-    let (app, infuse) = orders::app(payments.clone(), RESET_TIMEOUT).await?;
+    let (app, infuse) = orders::app(payments.clone(), RESET_TIMEOUT, Config::default()).await?;
     let server = tokio::spawn(async move { axum::serve(listener, app).await });
 
     let client = reqwest::Client::builder().no_proxy().build()?;
@@ -122,9 +122,7 @@ impl Story {
     async fn trial(&self, mode: Mode, status: u16, then: State) -> Told {
         self.payments.switch(mode).await?;
         if mode == Mode::Slow {
-            let (trial, seen) = tokio::join!(self.order("", status), self.half_open());
-            trial?;
-            seen?;
+            tokio::try_join!(self.order("", status), self.half_open())?;
         } else {
             self.order("", status).await?;
         }

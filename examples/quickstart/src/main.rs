@@ -46,7 +46,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let payments = Payments::start(port("PAYMENTS_PORT", 3001)?).await?;
     let orders = listen("ORDERS_PORT", port("ORDERS_PORT", 3000)?).await?;
     let at = orders.local_addr()?;
-    let (app, infuse) = orders::app(payments, 5).await?;
+    let (app, infuse) = orders::app(payments, 5, infuse_axum::load_config()?).await?;
 
     show::where_to_look(at);
     axum::serve(orders, app)

@@ -14,18 +14,19 @@ use serde_json::{Value, json};
 use crate::payments::{Mode, Payments};
 
 /// The app, and the handle of its circuits. A circuit that has opened is tried again after
-/// `reset_timeout` seconds.
+/// `reset_timeout` seconds. What `settings` says beats what is set here: try
+/// `INFUSE_BREAKER_MAX_FAILURE=3`.
 pub(crate) async fn app(
     payments: Payments,
     reset_timeout: u32,
+    settings: Config,
 ) -> Result<(Router, Infuse), Box<dyn Error>> {
-    // Variables of the environment beat these: try INFUSE_BREAKER_MAX_FAILURE=3.
     let config = Config::builder()
         .set_default("infuse_service_name", "orders")?
         .set_default("infuse_services.payments.url", payments.url())?
         .set_default("infuse_services.payments.timeout", 1)?
         .set_default("infuse_breaker_reset_timeout", reset_timeout)?
-        .add_source(infuse_axum::load_config()?)
+        .add_source(settings)
         .build()?;
 
     let mut app = Router::new().route("/orders/{id}", get(order));

@@ -131,7 +131,9 @@ impl ResponseBody {
     /// The next bytes; `None` at the end of the body.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, ServiceError> {
         loop {
-            let frame = std::future::poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await;
+            let read = Read(self);
+            let frame = std::future::poll_fn(|cx| Pin::new(&mut *read.0).poll_frame(cx)).await;
+            drop(read);
             match frame.transpose()?.map(Frame::into_data) {
                 None => return Ok(None),
                 Some(Ok(bytes)) => return Ok(Some(bytes)),
@@ -183,6 +185,15 @@ impl ResponseBody {
             }
             None => false,
         }
+    }
+}
+
+/// A read that may be given up: the caller then waits no longer, and uses up no patience.
+struct Read<'a>(&'a mut ResponseBody);
+
+impl Drop for Read<'_> {
+    fn drop(&mut self) {
+        self.0.patience.pause();
     }
 }
 

@@ -1,12 +1,13 @@
 use std::collections::BTreeSet;
 
-/// The names that the application registered in its builder, which settings may then use.
+/// What the application registered in its builder: names that settings may then use.
 ///
 /// Empty by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KnownNames {
     listeners: BTreeSet<String>,
     exclusions: BTreeSet<String>,
+    storage: bool,
 }
 
 impl KnownNames {
@@ -22,6 +23,17 @@ impl KnownNames {
     pub fn with_exclusion(mut self, name: impl Into<String>) -> Self {
         self.exclusions.insert(name.into());
         self
+    }
+
+    /// The application brings a storage of its own, which is used whatever the settings say.
+    #[must_use]
+    pub fn with_storage(mut self) -> Self {
+        self.storage = true;
+        self
+    }
+
+    pub(super) fn has_storage(&self) -> bool {
+        self.storage
     }
 
     pub(super) fn has_listener(&self, name: &str) -> bool {

@@ -48,7 +48,7 @@ pub(super) fn settings(reader: &mut Reader<'_>, known: &KnownNames) -> Settings 
     set(&mut settings.trip_rest, rest);
     let timeout = reader.one(&key("redis_timeout"), |text| duration::parse(text, &UP_TO_A_MINUTE));
     set(&mut settings.redis.timeout, timeout);
-    storage::resolve(reader, &mut settings);
+    storage::resolve(reader, known, &mut settings);
     settings.breaker = breaker(reader, key, known, &settings.breaker);
     services(reader, known, &connections, &mut settings);
     settings
@@ -204,7 +204,8 @@ fn url_template(reader: &mut Reader<'_>, settings: &mut Settings) -> Option<Temp
 }
 
 fn warn_of_no_effect(reader: &mut Reader<'_>, name: &ServiceName) {
-    for key in ["timeout", "body_limit", "redirects"] {
+    // Exclusions by name are about answers; errors of other calls are excluded in code.
+    for key in ["timeout", "body_limit", "redirects", "breaker_exclude_exceptions"] {
         if let Some(entry) = reader.entry(&Key::Service(name.clone(), key)) {
             reader.report.warn(entry.problem(format!(
                 "no effect: the service `{name}` cannot be called; list it in \

@@ -1,14 +1,14 @@
 //! Where circuits are kept, and at which address.
 
 use super::{
-    RedisUrl, Settings, StorageKind,
+    KnownNames, RedisUrl, Settings, StorageKind,
     key::Key,
     problem::SettingsProblem,
     reader::{Reader, whole},
     redis,
 };
 
-pub(super) fn resolve(reader: &mut Reader<'_>, settings: &mut Settings) {
+pub(super) fn resolve(reader: &mut Reader<'_>, known: &KnownNames, settings: &mut Settings) {
     let set_as = Key::General("storage");
     let storage = reader.one(&set_as, StorageKind::parse);
     let (urls, source) = addresses(reader);
@@ -16,7 +16,7 @@ pub(super) fn resolve(reader: &mut Reader<'_>, settings: &mut Settings) {
     let by_address =
         if settings.redis.urls.is_empty() { StorageKind::Memory } else { StorageKind::Redis };
     settings.storage = storage.unwrap_or(by_address);
-    if settings.storage != StorageKind::Redis {
+    if settings.storage != StorageKind::Redis || known.has_storage() {
         return;
     }
     let (source, remedy) = match storage {

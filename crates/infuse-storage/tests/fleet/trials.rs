@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
-use infuse_storage::{Circuit, Outcome, Policy, State};
+use infuse_storage::{Circuit, ManualClock, Outcome, Policy, State};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::support::{
-    Down, Fleet, RESET, SECOND, fail_times, let_happen, rejected, succeed, try_once, until,
+    Down, Fleet, RESET, SECOND, fail_times, let_happen, ready, rejected, succeed, try_once, until,
     until_both, until_state,
 };
 
@@ -264,6 +264,25 @@ async fn a_test_may_move_the_clock_on_before_the_storage_has_heard_anything() {
         try_once(&circuit, Outcome::Failure).await;
         assert_eq!(circuit.state(), State::Open);
     }
+    fleet.clock.advance(RESET);
+    try_once(&circuit, Outcome::Success).await;
+    until("it is closed", || circuit.state() == State::Closed).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storage_whose_clock_lags_says_when_to_ask_again() {
+    let fleet = Fleet::new();
+    let here = ManualClock::new();
+    let circuits = ready(fleet.builder().clock(here.clone())).await;
+    let circuit = circuits.circuit("payments", Policy::default());
+    fail_times(&circuit, 5).await;
+    until("it is shared", || circuit.snapshot().generation == 1).await;
+
+    here.advance(RESET);
+    for _ in 0..3 {
+        assert_eq!(rejected(&circuit).await.retry_after(), RESET);
+    }
+    here.advance(RESET);
     fleet.clock.advance(RESET);
     try_once(&circuit, Outcome::Success).await;
     until("it is closed", || circuit.state() == State::Closed).await;

@@ -152,6 +152,16 @@ async fn a_read_that_was_given_up_can_be_taken_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_read_that_was_given_up_uses_up_nothing_more() {
+    let (mut response, verdict) = ok(&[Wait(secs(2)), Data("a"), Wait(secs(3)), Last("b")]);
+    tokio::time::timeout(secs(1), response.chunk()).await.unwrap_err();
+    tokio::time::sleep(secs(3600)).await;
+    assert_eq!(response.chunk().await.unwrap().unwrap(), "a");
+    assert_eq!(response.chunk().await.unwrap().unwrap(), "b");
+    assert_eq!(verdict.outcome(), Some(Success));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_body_that_stalls_times_out() {
     let (response, verdict) = ok(&[Data("a"), Hang]);
     let start = tokio::time::Instant::now();
