@@ -30,7 +30,7 @@ impl Effort {
     /// Full when started by `cargo bench`; else a moment, to see that the bench works.
     fn from_args() -> Self {
         if std::env::args().any(|arg| arg == "--bench") {
-            Self { rounds: 41, requests: 4_000 }
+            Self { rounds: 101, requests: 4_000 }
         } else {
             Self { rounds: 1, requests: 32 }
         }

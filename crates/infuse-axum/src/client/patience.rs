@@ -1,11 +1,11 @@
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::request_body::Upload;
 
@@ -31,12 +31,14 @@ pub(crate) struct Patience {
     /// until then.
     since: Option<(Instant, Duration)>,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Whom the timer wakes.
+    wakes: Option<Waker>,
     upload: Option<Arc<Upload>>,
 }
 
 impl Patience {
     pub(crate) fn new(total: Option<Duration>, upload: Option<Arc<Upload>>) -> Self {
-        Self { total, used: Duration::ZERO, since: None, timer: None, upload }
+        Self { total, used: Duration::ZERO, since: None, timer: None, wakes: None, upload }
     }
 
     /// The most that the call waits for its service in all.
@@ -57,6 +59,12 @@ impl Patience {
         let Some(total) = self.total else {
             return Poll::Pending;
         };
+        if self.is_set_for(cx.waker()) {
+            if self.since.is_none() {
+                self.waited(Instant::now());
+            }
+            return Poll::Pending;
+        }
         let mut now = Instant::now();
         loop {
             let left = total.saturating_sub(self.used + self.waited(now));
@@ -65,16 +73,24 @@ impl Patience {
             }
             let timer = match &mut self.timer {
                 Some(timer) => timer,
-                None => self.timer.insert(Box::pin(tokio::time::sleep(left.min(FAR)))),
+                None => self.timer.insert(Box::pin(sleep_until(now + left.min(FAR)))),
             };
             if timer.is_elapsed() {
                 timer.as_mut().reset(now + left.max(RECHECK).min(FAR));
             }
             if timer.as_mut().poll(cx).is_pending() {
+                self.wakes = Some(cx.waker().clone());
                 return Poll::Pending;
             }
             now = Instant::now();
         }
+    }
+
+    /// Whether the timer runs and wakes this task, so that it need not be asked again: a body
+    /// comes in many reads, each of which waits a little.
+    fn is_set_for(&self, waker: &Waker) -> bool {
+        self.timer.as_ref().is_some_and(|timer| !timer.is_elapsed())
+            && self.wakes.as_ref().is_some_and(|wakes| wakes.will_wake(waker))
     }
 
     /// How long this wait has lasted, which begins now if there is none.
