@@ -45,9 +45,10 @@ use crate::{
 /// assert!(database.call_sync(update).unwrap_err().is_rejected());
 /// ```
 ///
-/// A call on a closed circuit takes no lock, reads no clock and, while it succeeds, writes
-/// nothing. A rejection takes no lock and reads the clock once. Changes of state, and the few
-/// trial calls, take a lock that no user code runs under.
+/// A call on a closed circuit takes no lock, reads no clock and, while it succeeds, writes nothing
+/// (but a stamp each time that the [ticks](BreakerBuilder::ticks), where there are any, have moved
+/// on). A rejection takes no lock and reads the clock once. Changes of state, and the few trial
+/// calls, take a lock that no user code runs under.
 ///
 /// # Which calls count
 ///

@@ -4,7 +4,7 @@ mod record;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -15,6 +15,7 @@ use self::record::{Effect, Record};
 use crate::{
     CircuitKey, Control, LeaseAnswer, LeaseRequest, Look, Report, Seed, Settle, StorageError, Trip,
     View,
+    hub::lock,
     storage::{BoxFuture, Event, Storage, Watch},
 };
 
@@ -65,8 +66,7 @@ impl MemoryStorage {
     }
 
     fn records(&self) -> MutexGuard<'_, Records> {
-        // No user code runs under the lock, so what it guards is whole.
-        self.0.records.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.records)
     }
 
     /// Does one verb to each circuit of a batch.
