@@ -49,6 +49,6 @@ pub use infuse_core::{
 pub use memory::MemoryStorage;
 pub use snapshot::CircuitSnapshot;
 pub use storage::{
-    BoxFuture, Control, Event, LeaseAnswer, LeaseRequest, Look, Presented, Report, Seed, Settle,
-    Storage, Trip, View, Watch,
+    BoxFuture, Clear, Control, Event, LeaseAnswer, LeaseRequest, Look, Presented, Report, Seed,
+    Settle, Storage, Suspicion, SuspicionId, Thresholds, Trip, View, Watch,
 };

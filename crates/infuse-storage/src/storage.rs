@@ -22,21 +22,39 @@
 //! and raise the generation whatever was presented.
 //!
 //! **Repeats.** Every verb may be repeated, because an answer may get lost: a `trip` is told by
-//! its generation, a lease and its settling by the token, a command by its token, a report sets
-//! what it says. A repeat changes nothing and is answered with the present view.
+//! its generation, a `clear` by the suspicion, a lease and its settling by the token, a command by
+//! its token, a report sets what it says. A repeat changes nothing and is answered with the
+//! present view.
+//!
+//! **Counting.** A closed circuit counts failures as shares, one for each process, and knows since
+//! when. A success of any process that is not older than the first counted failure
+//! ([`Look::last_success`], [`Report::last_success`]) *clears*: the shares are dropped, and
+//! [`View::clears`] goes up. Of a report that knows of fewer clears than there were, one failure
+//! counts.
+//!
+//! **Suspicion.** When the shares add up to what the reporting process tolerates
+//! ([`Thresholds::max_failure`]), the circuit is not opened but *suspect*, and everybody is told.
+//! Whoever has seen a success since the first counted failure [clears](Storage::clear) that
+//! suspicion by its id; then the count *rests*, and reports count nothing, for [`Report::rest`].
+//! Otherwise whoever raised it makes it come true by a [`Trip`] that names it. One that comes later
+//! than twice [`Trip::grace`] after the raising renews the suspicion instead, with a new id, at
+//! most three times; after that, or when nobody comes within [`Report::lapse`], the suspicion
+//! lapses and one failure less is counted than it takes. Every change of the generation ends
+//! suspicion, rest and count.
 //!
 //! **Expiry.** A lease ends by itself, by the storage's clock. One that has ended is no lease:
 //! settling it changes nothing.
 //!
-//! **Pushing.** Every change of the generation, and every lease that is settled, is told to all
-//! that [`watch`](Storage::watch), in the order of the changes; nothing else is. Pushing may lose
+//! **Pushing.** Every change of the generation, every lease that is settled, and every suspicion
+//! that is raised, renewed, cleared, or given up by a late trip is told to all that
+//! [`watch`](Storage::watch), in the order of the changes; nothing else is. Pushing may lose
 //! messages; a watcher that may have missed some is told so.
 //!
 //! The suite in `infuse_storage::conformance` (with the feature `conformance`) checks all this.
 
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
-use infuse_core::{Cause, Outcome, State};
+use infuse_core::{Cause, Outcome, Policy, State};
 
 use crate::{CircuitKey, ProcessId, StorageError, Token};
 
@@ -58,8 +76,11 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
         reports: &'a [Report],
     ) -> BoxFuture<'a, Result<Vec<View>, StorageError>>;
 
-    /// Opens circuits. Needs the equal generation.
+    /// Opens circuits, or makes suspicions come true. Needs the equal generation.
     fn trip<'a>(&'a self, trips: &'a [Trip]) -> BoxFuture<'a, Result<Vec<View>, StorageError>>;
+
+    /// Clears suspicions, because calls have succeeded. Needs the equal generation.
+    fn clear<'a>(&'a self, clears: &'a [Clear]) -> BoxFuture<'a, Result<Vec<View>, StorageError>>;
 
     /// Grants leases for trial calls: when the open time is over and fewer than
     /// [`max_calls`](LeaseRequest::max_calls) run. Needs the equal generation. The first grant
@@ -133,8 +154,18 @@ pub struct View {
     pub time_left: Duration,
     /// How long ago the circuit opened; zero while closed.
     pub open_for: Duration,
-    /// The failures of all processes since the last change or success.
+    /// The failures of all processes since the last change or clear.
     pub failures: u32,
+    /// In the answer to a report, how many of them are of the process that reports; else 0.
+    pub share: u32,
+    /// How often the count was cleared in this generation.
+    pub clears: u64,
+    /// How long the count still rests after a suspicion was cleared.
+    pub rest: Duration,
+    /// The suspicion, if the circuit is suspect.
+    pub suspicion: Option<Suspicion>,
+    /// The thresholds of the process that last reported or tripped, if any has.
+    pub thresholds: Option<Thresholds>,
     /// Successful trials, one after another, in this half-open period.
     pub successes: u32,
     /// Why the circuit is in this state.
@@ -152,6 +183,11 @@ impl View {
             time_left: Duration::ZERO,
             open_for: Duration::ZERO,
             failures: 0,
+            share: 0,
+            clears: 0,
+            rest: Duration::ZERO,
+            suspicion: None,
+            thresholds: None,
             successes: 0,
             cause: Cause::Adopted,
             by: None,
@@ -162,6 +198,65 @@ impl View {
 impl Default for View {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Failures of several processes add up to a trip, and nobody has refuted them yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Suspicion {
+    /// Its name.
+    pub id: SuspicionId,
+    /// Who raised it: the one that makes it come true.
+    pub by: ProcessId,
+    /// How long ago the first failure was counted. A success that is not older refutes it.
+    pub first_failure: Duration,
+}
+
+impl Suspicion {
+    /// A suspicion.
+    pub const fn new(id: SuspicionId, by: ProcessId, first_failure: Duration) -> Self {
+        Self { id, by, first_failure }
+    }
+}
+
+/// Names one suspicion of a circuit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SuspicionId {
+    /// The fleet generation in which it was raised.
+    pub generation: u64,
+    /// When, in microseconds of the storage's own clock. It rises with each suspicion of a
+    /// generation.
+    pub raised_at: u64,
+}
+
+/// What a process goes by, as far as others need to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Thresholds {
+    /// Failures that open the circuit.
+    pub max_failure: u32,
+    /// How long the circuit is open.
+    pub reset_timeout: Duration,
+    /// Successes that close it.
+    pub success_threshold: u32,
+    /// Trial calls in flight at most.
+    pub half_open_max_calls: u32,
+}
+
+impl From<&Policy> for Thresholds {
+    fn from(policy: &Policy) -> Self {
+        Self {
+            max_failure: policy.max_failure(),
+            reset_timeout: policy.reset_timeout(),
+            success_threshold: policy.success_threshold(),
+            half_open_max_calls: policy.half_open_max_calls(),
+        }
+    }
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self::from(&Policy::default())
     }
 }
 
@@ -197,15 +292,17 @@ pub struct Look {
     pub key: CircuitKey,
     /// What the process knows.
     pub presented: Presented,
-    /// How long ago a call last succeeded here. Failures that were counted before that are
-    /// dropped.
+    /// How long ago a call last succeeded here, at most. Failures that were counted before that
+    /// are dropped.
     pub last_success: Option<Duration>,
+    /// What the process goes by.
+    pub thresholds: Thresholds,
 }
 
 impl Look {
-    /// Looks at a circuit.
+    /// Looks at a circuit, under the default policy.
     pub fn new(key: CircuitKey, presented: Presented) -> Self {
-        Self { key, presented, last_success: None }
+        Self { key, presented, last_success: None, thresholds: Thresholds::default() }
     }
 }
 
@@ -219,16 +316,35 @@ pub struct Report {
     pub presented: Presented,
     /// Who reports.
     pub process: ProcessId,
-    /// Failures in its present run. It replaces what the process reported before.
+    /// Failures in its present run since the last clear that it knows. It replaces what the
+    /// process reported before.
     pub failures: u32,
-    /// How long ago a call last succeeded here.
+    /// How often the count was cleared in the presented generation, as far as the process knows.
+    pub clears: u64,
+    /// How long ago a call last succeeded here, at most.
     pub last_success: Option<Duration>,
+    /// What the process goes by: `max_failure` of it makes the circuit suspect.
+    pub thresholds: Thresholds,
+    /// How long the count rests if the suspicion that this raises is cleared.
+    pub rest: Duration,
+    /// When the suspicion that this raises lapses.
+    pub lapse: Duration,
 }
 
 impl Report {
-    /// Reports failures.
+    /// Reports failures, under the default policy, where no clear is known of.
     pub fn new(key: CircuitKey, presented: Presented, process: ProcessId, failures: u32) -> Self {
-        Self { key, presented, process, failures, last_success: None }
+        Self {
+            key,
+            presented,
+            process,
+            failures,
+            clears: 0,
+            last_success: None,
+            thresholds: Thresholds::default(),
+            rest: Duration::from_millis(250),
+            lapse: Duration::from_secs(5),
+        }
     }
 }
 
@@ -244,17 +360,54 @@ pub struct Trip {
     pub process: ProcessId,
     /// How long the circuit stays open.
     pub open_time: Duration,
+    /// What the process goes by.
+    pub thresholds: Thresholds,
+    /// The suspicion that this makes come true: nothing is done unless it stands. Unset for a
+    /// process whose own calls all failed.
+    pub suspicion: Option<SuspicionId>,
+    /// How long others had to clear it.
+    pub grace: Duration,
 }
 
 impl Trip {
-    /// Opens a circuit.
+    /// Opens a circuit for a process whose own calls all failed, under the default policy.
     pub fn new(
         key: CircuitKey,
         presented: Presented,
         process: ProcessId,
         open_time: Duration,
     ) -> Self {
-        Self { key, presented, process, open_time }
+        let thresholds = Thresholds::default();
+        let grace = Duration::from_millis(50);
+        Self { key, presented, process, open_time, thresholds, suspicion: None, grace }
+    }
+}
+
+/// Clears the suspicion of one circuit.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Clear {
+    /// The circuit.
+    pub key: CircuitKey,
+    /// What the process knows.
+    pub presented: Presented,
+    /// Who clears.
+    pub process: ProcessId,
+    /// The suspicion: nothing is done unless it stands.
+    pub suspicion: SuspicionId,
+    /// What the process goes by.
+    pub thresholds: Thresholds,
+}
+
+impl Clear {
+    /// Clears a suspicion, under the default policy.
+    pub fn new(
+        key: CircuitKey,
+        presented: Presented,
+        process: ProcessId,
+        suspicion: SuspicionId,
+    ) -> Self {
+        Self { key, presented, process, suspicion, thresholds: Thresholds::default() }
     }
 }
 
@@ -272,12 +425,15 @@ pub struct LeaseRequest {
     pub lease: Duration,
     /// How many may run at once.
     pub max_calls: u32,
+    /// What the process goes by.
+    pub thresholds: Thresholds,
 }
 
 impl LeaseRequest {
-    /// Asks for the only lease of a circuit.
+    /// Asks for the only lease of a circuit, under the default policy.
     pub fn new(key: CircuitKey, presented: Presented, token: Token, lease: Duration) -> Self {
-        Self { key, presented, token, lease, max_calls: 1 }
+        let thresholds = Thresholds::default();
+        Self { key, presented, token, lease, max_calls: thresholds.half_open_max_calls, thresholds }
     }
 }
 

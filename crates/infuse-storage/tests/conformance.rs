@@ -2,10 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that finds no value has failed")]
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use infuse_storage::{
-    BoxFuture, Clock, Control, LeaseAnswer, LeaseRequest, Look, ManualClock, MemoryStorage,
+    BoxFuture, Clear, Clock, Control, LeaseAnswer, LeaseRequest, Look, ManualClock, MemoryStorage,
     Presented, ProcessId, Report, Seed, Settle, Storage, StorageError, Token, Trip, View, Watch,
     conformance::{self, Harness},
 };
@@ -89,6 +95,12 @@ enum Bug {
     DropsNoLateSeed,
     EndsNoLease,
     OneGenerationForAll,
+    ClearsTheNextSuspicion,
+    TripsWithoutSuspicion,
+    KnowsNoClears,
+    RestsNot,
+    SuspectsForEver,
+    RenewsNothing,
 }
 
 /// The embedded storage with a bug.
@@ -96,6 +108,14 @@ enum Bug {
 struct Faulty {
     inner: MemoryStorage,
     bug: Bug,
+    /// The last suspicion.
+    raised: AtomicU64,
+}
+
+impl Faulty {
+    fn new(inner: MemoryStorage, bug: Bug) -> Arc<Self> {
+        Arc::new(Self { inner, bug, raised: AtomicU64::new(0) })
+    }
 }
 
 fn with<V: Clone>(verbs: &[V], change: impl Fn(&mut V)) -> Vec<V> {
@@ -126,7 +146,20 @@ impl Storage for Faulty {
         &'a self,
         reports: &'a [Report],
     ) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
-        self.inner.report(reports)
+        let reports = with(reports, |report| match self.bug {
+            Bug::TripsWithoutSuspicion => report.thresholds.max_failure = 1_000,
+            Bug::KnowsNoClears => report.clears = u64::MAX,
+            Bug::RestsNot => report.rest = Duration::ZERO,
+            Bug::SuspectsForEver => report.lapse = Duration::from_secs(3_600),
+            _ => {}
+        });
+        Box::pin(async move {
+            let views = self.inner.report(&reports).await?;
+            if let Some(suspicion) = views.last().and_then(|view| view.suspicion) {
+                self.raised.store(suspicion.id.raised_at, Ordering::Relaxed);
+            }
+            Ok(views)
+        })
     }
 
     fn trip<'a>(&'a self, trips: &'a [Trip]) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
@@ -138,8 +171,20 @@ impl Storage for Faulty {
                     trip.presented = Presented::from(&self.inner.look(&look).await?[0]);
                 }
             }
+            if let Bug::RenewsNothing = self.bug {
+                trips.iter_mut().for_each(|trip| trip.grace = Duration::from_secs(3_600));
+            }
             self.inner.trip(&trips).await
         })
+    }
+
+    fn clear<'a>(&'a self, clears: &'a [Clear]) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
+        let clears = with(clears, |clear| {
+            if let Bug::ClearsTheNextSuspicion = self.bug {
+                clear.suspicion.raised_at = self.raised.load(Ordering::Relaxed);
+            }
+        });
+        Box::pin(async move { self.inner.clear(&clears).await })
     }
 
     fn lease<'a>(
@@ -213,8 +258,14 @@ async fn the_suite_names_what_a_storage_does_wrong() {
         (Bug::DropsNoLateSeed, "a late seed is dropped if the circuit has changed since the start"),
         (Bug::EndsNoLease, "a lease that has ended gives way"),
         (Bug::OneGenerationForAll, "a circuit without a record is closed and of generation 0"),
+        (Bug::ClearsTheNextSuspicion, "a clear of another suspicion changes nothing"),
+        (Bug::TripsWithoutSuspicion, "shares that add up make the circuit suspect"),
+        (Bug::KnowsNoClears, "of a report that knows too few clears one failure counts"),
+        (Bug::RestsNot, "after a suspicion was cleared the count rests"),
+        (Bug::SuspectsForEver, "a suspicion that nobody settles lapses"),
+        (Bug::RenewsNothing, "a suspicion that is settled late is renewed"),
     ] {
-        let harness = Embedded::new(|inner| Arc::new(Faulty { inner, bug }));
+        let harness = Embedded::new(|inner| Faulty::new(inner, bug));
         let case = conformance::cases().iter().find(|case| case.name() == caught_by).unwrap();
         let failure = case.run(&harness).await.expect_err(&format!("{bug:?} was not caught"));
         assert_eq!(failure.case(), caught_by);
@@ -226,13 +277,13 @@ async fn the_suite_names_what_a_storage_does_wrong() {
 #[should_panic(expected = "one lease may run where one call is allowed")]
 async fn checking_a_faulty_storage_panics_with_the_case() {
     let bug = Bug::IgnoresMaxCalls;
-    conformance::check(&Embedded::new(|inner| Arc::new(Faulty { inner, bug }))).await;
+    conformance::check(&Embedded::new(|inner| Faulty::new(inner, bug))).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_says_what_differs() {
     let bug = Bug::IgnoresMaxCalls;
-    let harness = Embedded::new(|inner| Arc::new(Faulty { inner, bug }));
+    let harness = Embedded::new(|inner| Faulty::new(inner, bug));
     let name = "one lease may run where one call is allowed";
     let case = conformance::cases().iter().find(|case| case.name() == name).unwrap();
     let failure = case.run(&harness).await.unwrap_err();

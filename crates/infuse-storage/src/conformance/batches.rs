@@ -17,6 +17,7 @@ pub(super) async fn empty(circuit: &Subject<'_>) -> Verdict {
     done(storage.look(&[]).await, 0)?;
     done(storage.report(&[]).await, 0)?;
     done(storage.trip(&[]).await, 0)?;
+    done(storage.clear(&[]).await, 0)?;
     done(storage.lease(&[]).await, 0)?;
     done(storage.settle(&[]).await, 0)?;
     done(storage.control(&[]).await, 0)?;

@@ -2,7 +2,7 @@ use std::{fmt::Debug, time::Duration};
 
 use infuse_core::State;
 
-use crate::{LeaseAnswer, View};
+use crate::{LeaseAnswer, Suspicion, View};
 
 /// What came of a case: what differs, if something does.
 pub(super) type Verdict<T = ()> = Result<T, String>;
@@ -42,8 +42,14 @@ pub(super) fn view(found: &View, state: State, generation: u64) -> Verdict {
 
 /// The same circuit, whatever time has passed.
 pub(super) fn unchanged(found: &View, before: &View) -> Verdict {
-    let timeless =
-        |view: &View| View { time_left: Duration::ZERO, open_for: Duration::ZERO, ..view.clone() };
+    let timeless = |view: &View| View {
+        time_left: Duration::ZERO,
+        open_for: Duration::ZERO,
+        rest: Duration::ZERO,
+        suspicion: view.suspicion.map(|it| Suspicion { first_failure: Duration::ZERO, ..it }),
+        share: 0,
+        ..view.clone()
+    };
     equal("the circuit", timeless(found), timeless(before))
 }
 

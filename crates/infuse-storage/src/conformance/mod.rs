@@ -47,6 +47,7 @@ mod reports;
 mod settles;
 mod standing;
 mod subject;
+mod suspicions;
 mod trips;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -241,6 +242,31 @@ static CASES: &[Case] = cases! {
         order: "answers come in the order of the batch",
         same_circuit: "a batch may name a circuit twice",
         verbs: "every verb takes a batch",
+    }
+    suspicions {
+        raised: "shares that add up make the circuit suspect",
+        own_share: "one process alone makes the circuit suspect too",
+        senders_threshold: "a report is judged by its sender's thresholds",
+        comes_true: "a suspicion that is settled opens the circuit",
+        comes_true_once: "a repeated settling of a suspicion changes nothing",
+        cleared: "a suspicion is cleared by its id, and everything counted is dropped",
+        cleared_once: "a repeated clear changes nothing",
+        cleared_other: "a clear of another suspicion changes nothing",
+        settled_other: "a settling of another suspicion changes nothing",
+        cleared_then_settled: "a suspicion that was cleared does not come true",
+        rests: "after a suspicion was cleared the count rests",
+        refuted_by_look: "a look that tells of a success clears a suspicion",
+        stale_clears: "of a report that knows too few clears one failure counts",
+        repeated_report: "a repeated report that refuted what was counted changes nothing",
+        refuting_counts: "what was refuted counts as a clear",
+        own_run: "a trip without a suspicion opens a suspect circuit",
+        late: "a suspicion that is settled late is renewed",
+        late_too_often: "a suspicion is renewed three times and then lapses",
+        lapses: "a suspicion that nobody settles lapses",
+        ended_by_a_change: "a change ends suspicion, rest and clears",
+        thresholds: "the thresholds are those of the last who reported or tripped",
+        older: "a clear that presents an older view changes nothing",
+        pushed: "a suspicion and its end are pushed",
     }
     pushes {
         every_change: "every change is pushed, in order",

@@ -12,7 +12,7 @@ use crate::{Event, Presented, View, Watch};
 /// How long a push may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-async fn watch(circuit: &Subject<'_>) -> Verdict<Box<dyn Watch>> {
+pub(super) async fn watch(circuit: &Subject<'_>) -> Verdict<Box<dyn Watch>> {
     circuit.storage.watch().await.map_err(|error| format!("it cannot be watched: {error}"))
 }
 
@@ -30,7 +30,11 @@ async fn next(circuit: &Subject<'_>, watch: &mut dyn Watch) -> Verdict<View> {
     timeout(PATIENCE, event).await.unwrap_or_else(|_| Err("nothing was pushed".to_owned()))
 }
 
-async fn expect_next(circuit: &Subject<'_>, watch: &mut dyn Watch, expected: &View) -> Verdict {
+pub(super) async fn expect_next(
+    circuit: &Subject<'_>,
+    watch: &mut dyn Watch,
+    expected: &View,
+) -> Verdict {
     let found = next(circuit, watch).await?;
     expect::unchanged(&found, expected).map_err(|differs| format!("pushed: {differs}"))
 }

@@ -10,8 +10,8 @@ use infuse_core::{Outcome, State};
 
 use super::{Harness, expect::Verdict};
 use crate::{
-    CircuitKey, Control, LeaseAnswer, LeaseRequest, Look, Presented, ProcessId, Report, Seed,
-    Settle, Storage, StorageError, Token, Trip, View,
+    CircuitKey, Clear, Control, LeaseAnswer, LeaseRequest, Look, Presented, ProcessId, Report,
+    Seed, Settle, Storage, StorageError, SuspicionId, Token, Trip, View,
 };
 
 /// A time that does not end while a case runs.
@@ -98,8 +98,20 @@ impl<'a> Subject<'a> {
     }
 
     pub(super) async fn trip(&self, presented: Presented, open_time: Duration) -> Verdict<View> {
-        let trip = Trip::new(self.key.clone(), presented, self.me, open_time);
+        self.trip_by(Trip::new(self.key.clone(), presented, self.me, open_time)).await
+    }
+
+    pub(super) async fn trip_by(&self, trip: Trip) -> Verdict<View> {
         one("trip", self.storage.trip(&[trip]).await)
+    }
+
+    pub(super) async fn clear(
+        &self,
+        presented: Presented,
+        suspicion: SuspicionId,
+    ) -> Verdict<View> {
+        let clear = Clear::new(self.key.clone(), presented, self.me, suspicion);
+        one("clear", self.storage.clear(&[clear]).await)
     }
 
     /// A request for a long lease, where one call is allowed.

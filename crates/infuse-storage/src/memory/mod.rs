@@ -13,8 +13,8 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use self::record::{Effect, Record};
 use crate::{
-    CircuitKey, Control, LeaseAnswer, LeaseRequest, Look, Report, Seed, Settle, StorageError, Trip,
-    View,
+    CircuitKey, Clear, Control, LeaseAnswer, LeaseRequest, Look, Report, Seed, Settle,
+    StorageError, Trip, View,
     hub::lock,
     storage::{BoxFuture, Event, Storage, Watch},
 };
@@ -135,11 +135,22 @@ impl Storage for MemoryStorage {
         &'a self,
         reports: &'a [Report],
     ) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
-        Box::pin(async { self.views(reports, |report| &report.key, Record::report) })
+        Box::pin(async {
+            let act = |record: &mut Record, now: Duration, report: &Report| {
+                let effect = record.report(now, report);
+                (effect, record.share(report.process))
+            };
+            let answer = |view, share| View { share, ..view };
+            Ok(self.each(reports, |report| &report.key, act, answer))
+        })
     }
 
     fn trip<'a>(&'a self, trips: &'a [Trip]) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
         Box::pin(async { self.views(trips, |trip| &trip.key, Record::trip) })
+    }
+
+    fn clear<'a>(&'a self, clears: &'a [Clear]) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
+        Box::pin(async { self.views(clears, |clear| &clear.key, Record::clear) })
     }
 
     fn lease<'a>(

@@ -5,11 +5,14 @@ use std::{collections::BTreeMap, time::Duration};
 use infuse_core::{Cause, Outcome, State};
 
 use crate::{
-    Control, LeaseRequest, Look, Presented, ProcessId, Report, Seed, Settle, Token, Trip, View,
+    Clear, Control, LeaseRequest, Look, Presented, ProcessId, Report, Seed, Settle, Suspicion,
+    SuspicionId, Thresholds, Token, Trip, View,
 };
 
 /// How long a record is kept after it was last touched.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often a suspicion is renewed that is settled too late.
+const RENEWALS: u32 = 3;
 
 /// A circuit, as the storage keeps it. Times are those of the storage's clock.
 #[derive(Debug, Clone)]
@@ -28,7 +31,28 @@ pub(super) struct Record {
     max_calls: usize,
     shares: BTreeMap<ProcessId, u32>,
     first_failure: Option<Duration>,
+    /// How often the shares were dropped in this generation because a call succeeded.
+    clears: u64,
+    rest_until: Duration,
+    suspected: Option<Suspected>,
+    /// The last suspicion's id, so that the next one has another.
+    last_raised: u64,
+    thresholds: Option<Thresholds>,
     last_command: Option<Token>,
+}
+
+/// Shares add up to a trip.
+#[derive(Debug, Clone)]
+struct Suspected {
+    id: u64,
+    by: ProcessId,
+    at: Duration,
+    /// How often it was renewed.
+    renewals: u32,
+    /// How many failures it takes, by whoever raised it.
+    max_failure: u32,
+    rest: Duration,
+    lapse: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -53,6 +77,12 @@ pub(super) enum Effect {
     Pushed,
 }
 
+impl Effect {
+    fn and(self, other: Effect) -> Effect {
+        if self == Effect::Pushed { self } else { other }
+    }
+}
+
 impl Record {
     /// The record of a circuit that was never changed.
     pub(super) fn new(now: Duration) -> Self {
@@ -70,6 +100,11 @@ impl Record {
             max_calls: 1,
             shares: BTreeMap::new(),
             first_failure: None,
+            clears: 0,
+            rest_until: now,
+            suspected: None,
+            last_raised: 0,
+            thresholds: None,
             last_command: None,
         }
     }
@@ -80,7 +115,7 @@ impl Record {
 
     /// Whether it says no more than no record would.
     pub(super) fn is_blank(&self) -> bool {
-        self.generation == 0 && self.shares.is_empty()
+        self.generation == 0 && self.shares.is_empty() && self.clears == 0
     }
 
     pub(super) fn view(&self, now: Duration) -> View {
@@ -96,36 +131,78 @@ impl Record {
                 State::Closed => Duration::ZERO,
                 State::Open | State::HalfOpen => now.saturating_sub(self.opened_at),
             },
-            failures: self.shares.values().fold(0, |sum, share| sum.saturating_add(*share)),
+            failures: self.failures(),
+            share: 0,
+            clears: self.clears,
+            rest: self.rest_until.saturating_sub(now),
+            suspicion: self.suspected.as_ref().map(|suspected| {
+                let first = self.first_failure.unwrap_or(now);
+                let id = SuspicionId { generation: self.generation, raised_at: suspected.id };
+                Suspicion::new(id, suspected.by, now.saturating_sub(first))
+            }),
+            thresholds: self.thresholds,
             successes: self.successes,
             cause: self.cause,
             by: self.by,
         }
     }
 
+    fn failures(&self) -> u32 {
+        self.shares.values().fold(0, |sum, share| sum.saturating_add(*share))
+    }
+
+    pub(super) fn share(&self, process: ProcessId) -> u32 {
+        self.shares.get(&process).copied().unwrap_or(0)
+    }
+
     pub(super) fn look(&mut self, now: Duration, look: &Look) -> Effect {
         let (standing, effect) = self.compare(now, look.presented);
-        if standing == Standing::Equal {
-            self.drop_refuted(now, look.last_success);
+        if standing == Standing::Older {
+            return effect;
         }
-        effect
+        effect.and(self.drop_refuted(now, look.last_success))
     }
 
     pub(super) fn report(&mut self, now: Duration, report: &Report) -> Effect {
         let (standing, effect) = self.compare(now, report.presented);
-        if standing == Standing::Equal && self.state == State::Closed {
-            self.drop_refuted(now, report.last_success);
-            if report.failures == 0 {
-                self.shares.remove(&report.process);
-                if self.shares.is_empty() {
-                    self.first_failure = None;
-                }
-            } else {
-                self.shares.insert(report.process, report.failures);
-                self.first_failure.get_or_insert(now);
-            }
+        if standing == Standing::Older || self.state != State::Closed {
+            return effect;
         }
-        effect
+        self.thresholds = Some(report.thresholds);
+        // What it knows of clears is from before the success that it tells of.
+        let up_to_date = report.clears >= self.clears;
+        let effect = effect.and(self.drop_refuted(now, report.last_success));
+        if now < self.rest_until {
+            return effect;
+        }
+        // Of a run that may have begun before a clear, the newest failure counts.
+        let failures = match up_to_date {
+            true => report.failures,
+            false => self.share(report.process).max(report.failures.min(1)),
+        };
+        if failures == 0 {
+            self.shares.remove(&report.process);
+            if self.shares.is_empty() {
+                self.first_failure = None;
+            }
+            return effect;
+        }
+        self.shares.insert(report.process, failures);
+        self.first_failure.get_or_insert(now);
+        if self.suspected.is_some() || self.failures() < report.thresholds.max_failure {
+            return effect;
+        }
+        let id = self.next_suspicion(now);
+        self.suspected = Some(Suspected {
+            id,
+            by: report.process,
+            at: now,
+            renewals: 0,
+            max_failure: report.thresholds.max_failure,
+            rest: report.rest,
+            lapse: report.lapse,
+        });
+        Effect::Pushed
     }
 
     pub(super) fn trip(&mut self, now: Duration, trip: &Trip) -> Effect {
@@ -133,9 +210,66 @@ impl Record {
         if standing == Standing::Older || self.state == State::Open {
             return effect;
         }
+        if let Some(id) = trip.suspicion {
+            let Some(raised) = self.standing_suspicion(id) else { return effect };
+            if now.saturating_sub(raised) > trip.grace.saturating_mul(2) {
+                self.renew(now);
+                return Effect::Pushed;
+            }
+        }
         self.change(now, State::Open, Cause::Failures, Some(trip.process));
+        self.thresholds = Some(trip.thresholds);
         self.open_until = now.saturating_add(trip.open_time);
         Effect::Pushed
+    }
+
+    pub(super) fn clear(&mut self, now: Duration, clear: &Clear) -> Effect {
+        let (standing, effect) = self.compare(now, clear.presented);
+        if standing == Standing::Older || self.standing_suspicion(clear.suspicion).is_none() {
+            return effect;
+        }
+        self.drop_shares(now);
+        Effect::Pushed
+    }
+
+    /// When the suspicion of this id was raised, if it stands.
+    fn standing_suspicion(&self, id: SuspicionId) -> Option<Duration> {
+        let suspected = self.suspected.as_ref()?;
+        (id.generation == self.generation && id.raised_at == suspected.id).then_some(suspected.at)
+    }
+
+    /// The id of a suspicion that is raised now.
+    fn next_suspicion(&mut self, now: Duration) -> u64 {
+        let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
+        self.last_raised = now.max(self.last_raised + 1);
+        self.last_raised
+    }
+
+    /// The suspicion was settled too late for anybody to have cleared it.
+    fn renew(&mut self, now: Duration) {
+        let id = self.next_suspicion(now);
+        match &mut self.suspected {
+            Some(suspected) if suspected.renewals < RENEWALS => {
+                suspected.id = id;
+                suspected.at = now;
+                suspected.renewals += 1;
+            }
+            _ => self.lapse(),
+        }
+    }
+
+    /// Nobody has settled the suspicion: one failure less is counted than it takes.
+    fn lapse(&mut self) {
+        let Some(suspected) = self.suspected.take() else { return };
+        let mut rest = suspected.max_failure.saturating_sub(1);
+        self.shares.retain(|_, share| {
+            *share = (*share).min(rest);
+            rest -= *share;
+            *share > 0
+        });
+        if self.shares.is_empty() {
+            self.first_failure = None;
+        }
     }
 
     /// Whether the lease was granted.
@@ -238,6 +372,9 @@ impl Record {
     /// Compares, and mends a record that has lost writes.
     fn compare(&mut self, now: Duration, presented: Presented) -> (Standing, Effect) {
         self.touched_at = now;
+        if self.suspected.as_ref().is_some_and(|it| now.saturating_sub(it.at) >= it.lapse) {
+            self.lapse();
+        }
         if presented.generation < self.generation {
             return (Standing::Older, Effect::Quiet);
         }
@@ -264,11 +401,24 @@ impl Record {
     }
 
     /// Drops counted failures if a call has succeeded since the first of them.
-    fn drop_refuted(&mut self, now: Duration, last_success: Option<Duration>) {
-        let (Some(age), Some(first)) = (last_success, self.first_failure) else { return };
-        if age <= now.saturating_sub(first) {
-            self.shares.clear();
-            self.first_failure = None;
+    fn drop_refuted(&mut self, now: Duration, last_success: Option<Duration>) -> Effect {
+        let (Some(age), Some(first)) = (last_success, self.first_failure) else {
+            return Effect::Quiet;
+        };
+        if age > now.saturating_sub(first) {
+            return Effect::Quiet;
+        }
+        let effect = if self.suspected.is_some() { Effect::Pushed } else { Effect::Quiet };
+        self.drop_shares(now);
+        effect
+    }
+
+    fn drop_shares(&mut self, now: Duration) {
+        self.shares.clear();
+        self.first_failure = None;
+        self.clears += 1;
+        if let Some(suspected) = self.suspected.take() {
+            self.rest_until = now.saturating_add(suspected.rest);
         }
     }
 
@@ -286,5 +436,8 @@ impl Record {
         self.leases.clear();
         self.shares.clear();
         self.first_failure = None;
+        self.clears = 0;
+        self.rest_until = now;
+        self.suspected = None;
     }
 }

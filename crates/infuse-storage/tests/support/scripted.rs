@@ -8,7 +8,7 @@ use std::{
 };
 
 use infuse_storage::{
-    BoxFuture, Control, Event, LeaseAnswer, LeaseRequest, Look, MemoryStorage, Report, Seed,
+    BoxFuture, Clear, Control, Event, LeaseAnswer, LeaseRequest, Look, MemoryStorage, Report, Seed,
     Settle, Storage, StorageError, Trip, View, Watch,
 };
 use tokio::{
@@ -21,6 +21,7 @@ pub(crate) enum Verb {
     Look,
     Report,
     Trip,
+    Clear,
     Lease,
     Settle,
     Control,
@@ -29,10 +30,11 @@ pub(crate) enum Verb {
     Watch,
 }
 
-pub(crate) const VERBS: [Verb; 9] = [
+pub(crate) const VERBS: [Verb; 10] = [
     Verb::Look,
     Verb::Report,
     Verb::Trip,
+    Verb::Clear,
     Verb::Lease,
     Verb::Settle,
     Verb::Control,
@@ -193,6 +195,7 @@ impl Storage for Scripted {
         look: Look(Look) -> View;
         report: Report(Report) -> View;
         trip: Trip(Trip) -> View;
+        clear: Clear(Clear) -> View;
         lease: Lease(LeaseRequest) -> LeaseAnswer;
         settle: Settle(Settle) -> View;
         control: Control(Control) -> View;
