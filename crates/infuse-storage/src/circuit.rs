@@ -15,6 +15,7 @@ use tokio::{sync::oneshot, time::timeout};
 use crate::{
     CircuitSnapshot, Control,
     hub::Hub,
+    known::Heard,
     lease::{self, Answer},
     node::{Asking, Node},
     shared_call::{SharedCall, Waiting},
@@ -243,7 +244,7 @@ impl Circuit {
 
     /// Whether this process grants trials itself.
     fn grants_trials(&self) -> bool {
-        self.0.hub.standing.is_alone() || self.0.node.takes_local_trial()
+        self.0.hub.standing.is_alone() || self.0.node.decides_alone()
     }
 
     fn conclude(
@@ -263,8 +264,12 @@ impl Circuit {
         &self,
         call_timeout: Option<Duration>,
     ) -> Result<CircuitPermit, Rejected> {
-        if self.grants_trials() {
-            self.0.breaker.begin_trial(Arc::clone(&self.0.breaker), call_timeout)
+        let Inner { breaker, node, hub, .. } = &*self.0;
+        if hub.standing.is_alone() {
+            breaker.begin_trial(Arc::clone(breaker), call_timeout)
+        } else if node.decides_alone() {
+            // The fleet makes its calls: one that stands apart from it needs no more than one.
+            breaker.begin_only_trial(Arc::clone(breaker), call_timeout)
         } else {
             self.try_permit()
         }
@@ -298,13 +303,14 @@ impl Circuit {
         let Inner { breaker, node, hub, .. } = &*self.0;
         if !hub.standing.is_alone() {
             let open_time = breaker.policy().reset_timeout();
+            let asked = node.ask_storage(hub.now());
             let mut command = Control::new(node.key.clone(), hub.next_token(), state, open_time);
-            command.presented = node.presented(hub.now());
+            command.presented = asked.presented;
             let command = [command];
             match hub.twice(|| hub.storage.control(&command)).await {
                 Ok(views) => {
                     if let Some(view) = views.first() {
-                        node.learn(hub, view);
+                        node.learn(hub, view, Heard::Answered(&asked));
                         return Reach::Fleet;
                     }
                 }
@@ -354,7 +360,7 @@ impl Circuit {
         CircuitSnapshot::new(
             breaker.name(),
             breaker.snapshot(),
-            node.generation(),
+            node.seen(hub.now()),
             !hub.standing.is_alone(),
         )
     }
@@ -366,6 +372,7 @@ impl Circuit {
 
     /// Changes this process's thresholds, without losing the circuit's state.
     pub fn set_policy(&self, policy: Policy) {
+        self.0.node.thresholds_change(&self.breaker().policy());
         self.breaker().set_policy(policy);
     }
 

@@ -10,6 +10,7 @@ use tokio::{
 use crate::{
     Circuit, CircuitKey, MemoryStorage, Reach, Seed, StartError, Storage,
     hub::{Hub, LateSeed, Options},
+    known::Heard,
     node::Node,
     registry::Entry,
     replicator,
@@ -35,6 +36,8 @@ impl Circuits {
             options: Options {
                 sync_interval: Duration::from_secs(1),
                 timeout: Duration::from_millis(100),
+                trip_grace: Duration::from_millis(50),
+                trip_rest: Duration::from_millis(250),
                 fallback: None,
                 namespace: Box::new(str::to_owned),
                 listeners: Vec::new(),
@@ -80,7 +83,7 @@ impl Circuits {
         }
         let builder = setup(builder)
             .clock(hub.time.clone())
-            .ticks(Arc::clone(&hub.ticks))
+            .ticks(hub.ticks.shared())
             .replica(Arc::clone(&node) as _);
         let breaker = Arc::new(builder.build());
         node.attach(&breaker);
@@ -111,7 +114,7 @@ impl Circuits {
         let nodes = hub.registry.nodes();
         let mut progress = hub.progress.subscribe();
         let there = progress.wait_for(|progress| {
-            progress.subscribed && nodes.iter().all(|node| node.looked_at().is_some())
+            progress.subscribed.is_some() && nodes.iter().all(|node| node.looked_at().is_some())
         });
         matches!(timeout(hub.options.timeout, there).await, Ok(Ok(_)))
     }
@@ -128,13 +131,14 @@ impl Circuits {
         let token = hub.next_token();
         if !hub.standing.is_alone() {
             let open_time = breaker.policy().reset_timeout();
+            let asked = node.ask_storage(hub.now());
             let mut seed = Seed::new(node.key.clone(), token, state, open_time);
-            seed.presented = node.presented(hub.now());
+            seed.presented = asked.presented;
             let seed = [seed];
             match hub.twice(|| hub.storage.seed(&seed)).await {
                 Ok(views) => {
                     if let Some(view) = views.first() {
-                        node.learn(hub, view);
+                        node.learn(hub, view, Heard::Answered(&asked));
                         return Reach::Fleet;
                     }
                 }
@@ -215,6 +219,19 @@ impl CircuitsBuilder {
         self
     }
 
+    /// How long a process that has seen a success has to refute it when the failures of several
+    /// processes add up to a trip. Default 50 ms, at least 1 ms.
+    pub fn trip_grace(mut self, grace: Duration) -> Self {
+        self.options.trip_grace = grace;
+        self
+    }
+
+    /// How long failures are not added up after that was refuted. Default 250 ms.
+    pub fn trip_rest(mut self, rest: Duration) -> Self {
+        self.options.trip_rest = rest;
+        self
+    }
+
     /// The state that every circuit is put into, in this process alone, when the storage is lost.
     /// Default: each keeps the last one that it knew.
     pub fn fallback(mut self, state: Option<State>) -> Self {
@@ -239,13 +256,15 @@ impl CircuitsBuilder {
     /// # Errors
     ///
     /// [`StartError::NoRuntime`] outside one, [`StartError::ZeroTime`] and
-    /// [`StartError::LongTime`] for an interval or a timeout that is zero or longer than a year.
+    /// [`StartError::LongTime`] for an interval or another time that is zero or longer than a year.
     /// Never because the storage cannot be reached.
     pub fn start(self) -> Result<Circuits, StartError> {
         let Self { storage, time, options } = self;
         let times = [
             ("the sync interval", options.sync_interval),
             ("the storage's timeout", options.timeout),
+            ("the trip grace", options.trip_grace),
+            ("the trip rest", options.trip_rest),
         ];
         for (name, time) in times {
             if time.is_zero() {

@@ -6,7 +6,7 @@ use std::{
     mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -16,18 +16,17 @@ use tokio::{
     runtime::Handle,
     sync::{Notify, watch},
     task::{JoinHandle, JoinSet},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use crate::{
-    ProcessId, Storage, StorageError, Token, node::Node, registry::Registry, standing::Standing,
+    ProcessId, Storage, StorageError, Token,
+    node::Node,
+    registry::Registry,
+    standing::Standing,
+    suspected::Graces,
+    ticks::{self, Ticks},
 };
-
-/// How coarse the age of the last success is.
-pub(crate) const TICK: Duration = Duration::from_millis(50);
-
-/// Set in every tick, so that a stamp of 0 is a breaker that has seen no success.
-pub(crate) const FIRST_TICK: u32 = 1 << 31;
 
 pub(crate) struct Hub {
     pub(crate) storage: Arc<dyn Storage>,
@@ -37,13 +36,19 @@ pub(crate) struct Hub {
     pub(crate) started: Duration,
     pub(crate) options: Options,
     pub(crate) runtime: Handle,
-    pub(crate) ticks: Arc<AtomicU32>,
+    pub(crate) ticks: Ticks,
     pub(crate) registry: Registry,
     pub(crate) standing: Standing,
     pub(crate) progress: watch::Sender<Progress>,
     /// Held while shutting down; whether that is done.
     pub(crate) farewell: tokio::sync::Mutex<bool>,
     queue: Mutex<Vec<Arc<Node>>>,
+    /// The circuits that are suspect, as far as is known.
+    suspects: Mutex<Vec<Arc<Node>>>,
+    /// Wakes who sees to them.
+    pub(crate) suspected: Arc<Notify>,
+    /// Asks for a new subscription.
+    pub(crate) anew: Arc<Notify>,
     held: Mutex<Vec<Held>>,
     late_seeds: Mutex<Vec<LateSeed>>,
     asks: Mutex<JoinSet<()>>,
@@ -57,6 +62,8 @@ pub(crate) struct Hub {
 pub(crate) struct Options {
     pub(crate) sync_interval: Duration,
     pub(crate) timeout: Duration,
+    pub(crate) trip_grace: Duration,
+    pub(crate) trip_rest: Duration,
     pub(crate) fallback: Option<State>,
     pub(crate) namespace: Box<dyn Fn(&str) -> String + Send + Sync>,
     pub(crate) listeners: Vec<Arc<dyn Listener>>,
@@ -65,8 +72,10 @@ pub(crate) struct Options {
 /// How far the replicator has come, for those who wait for it.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    /// Whether changes are pushed to this participant.
-    pub(crate) subscribed: bool,
+    /// Since when changes are pushed to this participant, if they are.
+    pub(crate) subscribed: Option<Instant>,
+    /// How often it was tried to subscribe.
+    pub(crate) attempts: u64,
 }
 
 /// A lease that was granted and not settled.
@@ -102,7 +111,7 @@ impl Hub {
             storage,
             process: ProcessId::random(),
             started: time.now(),
-            ticks: Arc::new(AtomicU32::new(ticks_of(time.now()))),
+            ticks: Ticks::new(time.now()),
             time,
             options,
             runtime,
@@ -111,6 +120,9 @@ impl Hub {
             progress: watch::Sender::default(),
             farewell: tokio::sync::Mutex::default(),
             queue: Mutex::default(),
+            suspects: Mutex::default(),
+            suspected: Arc::default(),
+            anew: Arc::default(),
             held: Mutex::default(),
             late_seeds: Mutex::default(),
             asks: Mutex::default(),
@@ -125,18 +137,19 @@ impl Hub {
         self.time.now()
     }
 
-    /// Moves on the coarse clock that successes are stamped by.
+    /// Moves on the coarse clock that calls are stamped by.
     pub(crate) fn tick(&self) {
-        // Relaxed: a coarse time that orders nothing.
-        self.ticks.store(ticks_of(self.now()), Ordering::Relaxed);
+        self.ticks.write(self.now());
     }
 
-    /// How long ago the circuit saw a success, rounded up.
+    /// How long ago the circuit saw a success, at most.
     pub(crate) fn age_of_success(&self, node: &Node) -> Option<Duration> {
-        let stamp = node.breaker()?.last_success_tick();
-        // The flag is in both and goes by subtracting; what is left wraps after years.
-        let ticks = ticks_of(self.now()).wrapping_sub(stamp).saturating_add(1);
-        (stamp & FIRST_TICK != 0).then(|| TICK.saturating_mul(ticks))
+        ticks::age(node.breaker()?.last_success_tick(), self.now())
+    }
+
+    pub(crate) fn graces(&self) -> Graces {
+        let Options { trip_grace, sync_interval, timeout, .. } = self.options;
+        Graces::new(trip_grace, sync_interval, timeout)
     }
 
     pub(crate) fn next_token(&self) -> Token {
@@ -166,6 +179,43 @@ impl Hub {
             Ok(answer) => Ok(answer),
             Err(_) => self.in_time(verb()).await,
         }
+    }
+
+    /// [`twice`](Self::twice) for verbs about these circuits, each of which pays for it.
+    pub(crate) async fn twice_for<T, F>(
+        &self,
+        nodes: &[Arc<Node>],
+        verb: impl Fn() -> F,
+    ) -> Result<T, StorageError>
+    where
+        F: Future<Output = Result<T, StorageError>>,
+    {
+        self.twice(|| {
+            nodes.iter().for_each(|node| node.charge());
+            verb()
+        })
+        .await
+    }
+}
+
+/// Suspicions.
+impl Hub {
+    /// A circuit is suspect: from now on ages are told exactly.
+    pub(crate) fn suspect(&self, node: Arc<Node>) {
+        self.tick();
+        let mut suspects = lock(&self.suspects);
+        if !suspects.iter().any(|other| Arc::ptr_eq(other, &node)) {
+            suspects.push(node);
+        }
+        drop(suspects);
+        self.suspected.notify_one();
+    }
+
+    /// Those that are suspect still.
+    pub(crate) fn suspects(&self) -> Vec<Arc<Node>> {
+        let mut suspects = lock(&self.suspects);
+        suspects.retain(|node| node.is_suspect());
+        suspects.clone()
     }
 }
 
@@ -259,7 +309,7 @@ impl Hub {
             "the storage is lost: circuits go on in this process alone",
         );
         for entry in self.registry.entries() {
-            entry.node.forget_pending();
+            entry.node.forget();
             if let Some(state) = self.options.fallback {
                 entry.breaker.put(state, Cause::Fallback);
             }
@@ -287,12 +337,6 @@ impl Hub {
     pub(crate) fn take_task(&self) -> Option<JoinHandle<()>> {
         lock(&self.task).take()
     }
-}
-
-/// A tick of the coarse clock. It wraps after years; the ages that are told from it are of
-/// seconds.
-fn ticks_of(now: Duration) -> u32 {
-    (now.as_millis() / TICK.as_millis()) as u32 | FIRST_TICK
 }
 
 impl std::fmt::Debug for Hub {

@@ -10,11 +10,13 @@ use infuse_core::{Breaker, Outcome};
 use tokio::{join, time::timeout};
 
 use crate::{
-    LeaseAnswer, LeaseRequest, Presented, Settle, Storage, StorageError, Token,
+    LeaseAnswer, LeaseRequest, Presented, Settle, Storage, StorageError, Thresholds, Token,
     circuit::CircuitPermit,
     hub::Hub,
+    known::{Asked, Heard},
     node::{Asking, Node},
     outgoing::Outgoing,
+    reporting::Reports,
 };
 
 /// What came of asking.
@@ -44,11 +46,13 @@ pub(crate) fn ask(
             drop(asking);
             return reply(Answer::Alone);
         }
-        let (token, presented) = (shared.next_token(), node.presented(shared.now()));
-        let mut request = LeaseRequest::new(node.key.clone(), presented, token, lease);
-        request.max_calls = breaker.policy().half_open_max_calls();
+        let (token, asked) = (shared.next_token(), node.ask_storage(shared.now()));
+        let mut request = LeaseRequest::new(node.key.clone(), asked.presented, token, lease);
+        let policy = breaker.policy();
+        request.max_calls = policy.half_open_max_calls();
+        request.thresholds = Thresholds::from(&policy);
         let storage = Arc::clone(&shared.storage);
-        Ask { breaker, node, storage, request: [request] }.run(shared, asking, reply).await;
+        Ask { breaker, node, storage, asked, request: [request] }.run(shared, asking, reply).await;
     });
 }
 
@@ -57,7 +61,7 @@ pub(crate) fn ask(
 /// or when a test moves the clock on at once.
 async fn tell_first(hub: &Hub, node: &Arc<Node>) {
     let mut out = Outgoing::default();
-    if out.add(hub, node, true) {
+    if out.add(hub, node, Reports::Wait).look {
         node.want_look();
     }
     out.send(hub).await;
@@ -67,6 +71,7 @@ struct Ask {
     breaker: Arc<Breaker>,
     node: Arc<Node>,
     storage: Arc<dyn Storage>,
+    asked: Asked,
     request: [LeaseRequest; 1],
 }
 
@@ -117,12 +122,14 @@ impl Ask {
     }
 
     fn take(&self, hub: &Arc<Hub>, answer: &LeaseAnswer) -> Answer {
-        self.node.learn(hub, &answer.view);
+        self.node.learn(hub, &answer.view, Heard::Answered(&self.asked));
         // The circuit may have changed since the grant; what is known here then is newer. One that
-        // has just opened again here has time left.
+        // has just opened again here has time left. The snapshot is first: a change after it has
+        // another epoch.
+        let snapshot = self.breaker.snapshot();
         let holds = answer.granted
             && self.node.generation() == answer.view.generation
-            && self.breaker.retry_after() == Some(Duration::ZERO);
+            && snapshot.retry_after == Some(Duration::ZERO);
         if !holds {
             if !answer.granted && self.node.generation() == answer.view.generation {
                 // By the storage's clock the open time is not over: until then nobody asks.
@@ -132,12 +139,12 @@ impl Ask {
         }
         let (owner, token) = (Arc::clone(&self.breaker), self.token().number);
         hub.hold(token, &self.node, self.lease());
-        let permit = self.breaker.begin_shared_trial(owner, token, self.lease());
-        if !permit.is_trial() {
-            // Closed just now: an ordinary call, which needs no lease.
+        let permit = self.breaker.begin_shared_trial(owner, token, self.lease(), snapshot.epoch);
+        if !permit.as_ref().is_some_and(CircuitPermit::is_trial) {
+            // Changed just now. If it closed, an ordinary call needs no lease.
             hub.release(token);
         }
-        Answer::Granted(permit)
+        permit.map_or(Answer::NotNow, Answer::Granted)
     }
 
     /// Gives back what was granted, if it was.
@@ -148,11 +155,13 @@ impl Ask {
         let presented = Presented::from(&answer.view);
         let settle =
             [Settle::new(self.node.key.clone(), presented, self.token(), Outcome::Ignored)];
+        self.node.charge();
         let result = timeout(self.lease(), self.storage.settle(&settle)).await;
         let Some(hub) = hub.upgrade() else { return };
         match result {
             Ok(Ok(views)) if !hub.standing.is_alone() => {
-                views.first().into_iter().for_each(|view| self.node.learn(&hub, view));
+                let heard = Heard::Answered(&self.asked);
+                views.first().into_iter().for_each(|view| self.node.learn(&hub, view, heard));
             }
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::debug!(
@@ -172,6 +181,7 @@ impl Ask {
     }
 
     async fn once(&self) -> Result<LeaseAnswer, StorageError> {
+        self.node.charge();
         let answers = self.storage.lease(&self.request).await?;
         let answer = answers.into_iter().next();
         answer.ok_or_else(|| StorageError::Answer("a lease request was not answered".to_owned()))

@@ -2,7 +2,7 @@ use std::{cmp::Reverse, collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::{Look, hub::Hub, node::Node};
+use crate::{Look, hub::Hub, known::Asked, node::Node};
 
 /// How often a circuit that is closed and unused is looked at.
 const IDLE: Duration = Duration::from_secs(60);
@@ -63,7 +63,7 @@ impl Looks {
             self.recent.pop_front();
         }
         let spent: usize = self.recent.iter().map(|(_, looks)| looks).sum();
-        let nodes = self.take(MOST.saturating_sub(spent));
+        let nodes = self.take(now, MOST.saturating_sub(spent));
         if nodes.is_empty() {
             return true;
         }
@@ -73,14 +73,15 @@ impl Looks {
         answered
     }
 
-    fn take(&mut self, most: usize) -> Vec<Arc<Node>> {
-        let mut nodes = Vec::new();
+    fn take(&mut self, now: Instant, most: usize) -> Vec<Arc<Node>> {
+        let (mut nodes, mut put_off) = (Vec::new(), Vec::new());
         while nodes.len() < most {
             if let Some(node) = self.urgent.pop_front() {
                 // Somebody else may have looked since.
-                if node.looked_at().is_none() {
-                    nodes.push(node);
+                if node.looked_at().is_some() {
+                    continue;
                 }
+                if node.next_command(now) > now { put_off.push(node) } else { nodes.push(node) }
             } else if let Some(node) = self.round.pop_front() {
                 if node.looked_at().is_none_or(|at| self.round_at.is_some_and(|round| at < round)) {
                     nodes.push(node);
@@ -89,6 +90,7 @@ impl Looks {
                 break;
             }
         }
+        self.urgent.extend(put_off);
         nodes
     }
 }
@@ -96,18 +98,20 @@ impl Looks {
 /// Looks at circuits; whether the storage answered.
 async fn look_at(hub: &Hub, nodes: &[Arc<Node>]) -> bool {
     let now = hub.now();
-    let looks: Vec<Look> = nodes
+    let (asked, looks): (Vec<Asked>, Vec<Look>) = nodes
         .iter()
         .map(|node| {
-            let mut look = Look::new(node.key.clone(), node.presented(now));
+            let asked = node.ask_storage(now);
+            let mut look = Look::new(node.key.clone(), asked.presented);
             look.last_success = hub.age_of_success(node);
-            look
+            look.thresholds = node.thresholds().unwrap_or_default();
+            (asked, look)
         })
-        .collect();
-    match hub.twice(|| hub.storage.look(&looks)).await {
+        .unzip();
+    match hub.twice_for(nodes, || hub.storage.look(&looks)).await {
         Ok(views) => {
-            for (node, view) in nodes.iter().zip(&views) {
-                node.learn_by_look(hub, view);
+            for ((node, asked), view) in nodes.iter().zip(&asked).zip(&views) {
+                node.learn_by_look(hub, view, asked);
             }
             true
         }

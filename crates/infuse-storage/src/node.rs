@@ -5,55 +5,55 @@ use std::{
     mem,
     sync::{
         Arc, Mutex, OnceLock, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
 
-use infuse_core::{Breaker, Cause, Outcome, Replica, Shared, State, StateChange};
+use infuse_core::{Breaker, Outcome, Policy, State};
 use tokio::time::Instant;
 
 use crate::{
-    CircuitKey, Presented, View,
+    CircuitKey, ProcessId, Thresholds,
+    budget::Budget,
     hub::{Hub, lock},
-    known::Known,
+    known::{Asked, Known},
     pace::Pace,
+    pending::Pending,
+    run::Run,
+    snapshot::Seen,
 };
 
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) key: CircuitKey,
-    hub: Weak<Hub>,
-    me: Weak<Node>,
+    pub(crate) hub: Weak<Hub>,
+    pub(crate) me: Weak<Node>,
     breaker: OnceLock<Weak<Breaker>>,
-    known: Mutex<Known>,
-    pending: Mutex<Pending>,
+    /// What it goes by in the storage, unless that is what the participant goes by.
+    process: OnceLock<ProcessId>,
+    pub(crate) known: Mutex<Known>,
+    pub(crate) pending: Mutex<Pending>,
+    /// How many runs of failures have ended.
+    pub(crate) runs: AtomicU32,
+    /// The tick at the last failure.
+    pub(crate) failed: AtomicU32,
     /// Whether a caller of this process is asking for a lease: the others are rejected at once.
     asking: AtomicBool,
-    pace: Mutex<Pace>,
-    /// Whether the next trial needs no lease: the circuit was open here and closed in the fleet
-    /// when the storage came back.
-    local_trial: AtomicBool,
+    pub(crate) pace: Mutex<Pace>,
+    pub(crate) budget: Mutex<Budget>,
+    /// Whether the breaker decides by itself while the fleet's circuit is closed: it was open here
+    /// when the storage came back, or its trips are not believed. Its trials need no lease.
+    pub(crate) alone: AtomicBool,
+    pub(crate) terms: Mutex<Terms>,
 }
 
-/// What is still to be told to the storage. One entry a kind, so it cannot grow but by the trials
-/// in flight.
+/// What was said of thresholds that differ.
 #[derive(Debug, Default)]
-pub(crate) struct Pending {
-    /// Whether the node stands in the hub's queue.
-    queued: bool,
-    pub(crate) look: bool,
-    /// Whether failures were counted. How many there are is asked when they are told.
-    pub(crate) failures: bool,
-    /// What the process knew when it tripped.
-    pub(crate) trip: Option<Presented>,
-    pub(crate) settles: Vec<(u64, Outcome)>,
-}
-
-impl Pending {
-    fn is_due(&self) -> bool {
-        self.trip.is_some() || !self.settles.is_empty()
-    }
+pub(crate) struct Terms {
+    pub(crate) warned: bool,
+    /// What held here before, which the storage may still show.
+    pub(crate) before: Option<Box<Thresholds>>,
 }
 
 impl Node {
@@ -63,11 +63,16 @@ impl Node {
             hub,
             me: me.clone(),
             breaker: OnceLock::new(),
-            known: Mutex::new(Known::NOTHING),
+            process: OnceLock::new(),
+            known: Mutex::new(Known::nothing()),
             pending: Mutex::default(),
+            runs: AtomicU32::new(0),
+            failed: AtomicU32::new(0),
             asking: AtomicBool::new(false),
             pace: Mutex::default(),
-            local_trial: AtomicBool::new(false),
+            budget: Mutex::default(),
+            alone: AtomicBool::new(false),
+            terms: Mutex::default(),
         })
     }
 
@@ -81,13 +86,63 @@ impl Node {
         self.breaker.get()?.upgrade()
     }
 
+    /// Goes by an id of its own, because another circuit of this participant has the same key.
+    pub(crate) fn go_by(&self, process: ProcessId) {
+        // Told once, before anybody has seen it.
+        let _ = self.process.set(process);
+    }
+
+    pub(crate) fn process(&self, hub: &Hub) -> ProcessId {
+        self.process.get().copied().unwrap_or(hub.process)
+    }
+
     pub(crate) fn generation(&self) -> u64 {
         lock(&self.known).generation
     }
 
-    /// What a verb presents.
-    pub(crate) fn presented(&self, now: Duration) -> Presented {
-        lock(&self.known).presented(now)
+    pub(crate) fn seen(&self, now: Duration) -> Seen {
+        let known = lock(&self.known);
+        Seen {
+            generation: known.generation,
+            view_age: known.heard_at.map(|at| now.saturating_sub(at)),
+            suspect: known.count.suspected.is_some(),
+            failures: known.count.failures,
+        }
+    }
+
+    /// What is known at the moment, for a verb that is about to be sent.
+    pub(crate) fn ask_storage(&self, now: Duration) -> Asked {
+        lock(&self.known).ask(now, None)
+    }
+
+    /// When a command that can be put off may be sent.
+    pub(crate) fn next_command(&self, now: Instant) -> Instant {
+        lock(&self.budget).next(now)
+    }
+
+    /// A command about this circuit is sent.
+    pub(crate) fn charge(&self) {
+        lock(&self.budget).charge(Instant::now());
+    }
+
+    pub(crate) fn run(&self, breaker: &Breaker) -> Run {
+        // Relaxed, and before the failures: one that ends in between counts as ended.
+        let number = self.runs.load(Ordering::Relaxed);
+        Run { number, failures: breaker.fail_counter() }
+    }
+
+    pub(crate) fn thresholds(&self) -> Option<Thresholds> {
+        Some(Thresholds::from(&self.breaker()?.policy()))
+    }
+
+    /// The policy is about to change.
+    pub(crate) fn thresholds_change(&self, before: &Policy) {
+        let before = Some(Box::new(Thresholds::from(before)));
+        *lock(&self.terms) = Terms { warned: false, before };
+    }
+
+    pub(crate) fn is_suspect(&self) -> bool {
+        lock(&self.known).count.suspected.is_some()
     }
 
     /// Becomes the one that asks for a lease; `None` if another caller already does, or if so
@@ -101,13 +156,14 @@ impl Node {
         lock(&self.pace).allows(now, max_calls).then_some(asking)
     }
 
-    pub(crate) fn takes_local_trial(&self) -> bool {
-        // Relaxed: written before the word by which a caller finds that a trial is due.
-        self.local_trial.load(Ordering::Relaxed)
+    pub(crate) fn decides_alone(&self) -> bool {
+        // Relaxed: written before the word by which a caller finds that a trial is due, or by the
+        // call that opened the circuit.
+        self.alone.load(Ordering::Relaxed)
     }
 }
 
-/// Listening to the storage.
+/// What is to be told.
 impl Node {
     /// Whether it is time to look: the circuit was used since the last look, or is not closed, or
     /// has been idle for long.
@@ -116,6 +172,7 @@ impl Node {
         let known = lock(&self.known);
         known.looked_at.is_none_or(|at| now.duration_since(at) >= idle)
             || known.state != State::Closed
+            || known.count.suspected.is_some()
             || breaker.state() != State::Closed
             || breaker.fail_counter() > 0
             || breaker.last_success_tick() != known.seen_success
@@ -125,111 +182,6 @@ impl Node {
         lock(&self.known).looked_at
     }
 
-    /// Takes over what the storage says, unless it is older than what is known.
-    pub(crate) fn learn(&self, hub: &Hub, view: &View) {
-        let Some(breaker) = self.breaker() else { return };
-        let change = {
-            let mut known = lock(&self.known);
-            if view.generation < known.generation {
-                return;
-            }
-            let agrees = known.agrees(view);
-            let returning = mem::take(&mut known.returning);
-            known.take(view, hub.now());
-            if returning && view.state == State::Closed && breaker.state() == State::Open {
-                self.try_here(hub, &breaker)
-            } else if !agrees || (returning && breaker.state() != view.state) {
-                self.follow(hub, &breaker, view)
-            } else {
-                refresh(&breaker, view)
-            }
-        };
-        if let Some(change) = change {
-            breaker.announce(change);
-        }
-    }
-
-    /// [`learn`](Self::learn) from a look, which also finds out a breaker that stands apart.
-    pub(crate) fn learn_by_look(&self, hub: &Hub, view: &View) {
-        self.learn(hub, view);
-        let Some(breaker) = self.breaker() else { return };
-        let change = {
-            let mut known = lock(&self.known);
-            known.looked_at = Some(Instant::now());
-            known.seen_success = breaker.last_success_tick();
-            let apart = breaker.state() != known.state
-                && !self.takes_local_trial()
-                && !lock(&self.pending).is_due();
-            // Twice: at the first time the breaker may just have changed and not said so yet.
-            let apart_again = apart && known.apart;
-            known.apart = apart && !apart_again;
-            if apart_again && known.agrees(view) { self.follow(hub, &breaker, view) } else { None }
-        };
-        if let Some(change) = change {
-            breaker.announce(change);
-        }
-    }
-
-    /// The storage is back: what it says next is taken whatever the breaker did meanwhile, and
-    /// nothing of that is told.
-    pub(crate) fn begin_return(&self) {
-        self.forget_pending();
-        lock(&self.known).returning = true;
-    }
-
-    /// Brings the breaker to what the view says.
-    fn follow(&self, hub: &Hub, breaker: &Breaker, view: &View) -> Option<StateChange> {
-        self.local_trial.store(false, Ordering::Relaxed);
-        breaker.adopt_quietly(Shared {
-            state: view.state,
-            left: view.time_left,
-            open_for: view.open_for,
-            successes: view.successes,
-            renew: true,
-            cause: view.cause,
-            remote: view.by != Some(hub.process),
-        })
-    }
-
-    /// Open here and closed in the fleet, after a loss: a trial without a lease decides.
-    fn try_here(&self, hub: &Hub, breaker: &Breaker) -> Option<StateChange> {
-        let opened_at = breaker.opened_at().unwrap_or_else(|| hub.time.wall());
-        self.local_trial.store(true, Ordering::Relaxed);
-        breaker.adopt_quietly(Shared {
-            state: State::HalfOpen,
-            left: Duration::ZERO,
-            open_for: hub.time.wall().duration_since(opened_at).unwrap_or_default(),
-            successes: 0,
-            renew: true,
-            cause: Cause::Adopted,
-            remote: false,
-        })
-    }
-}
-
-/// The same view again: only its times are news, and only to a breaker that agrees.
-fn refresh(breaker: &Breaker, view: &View) -> Option<StateChange> {
-    if view.state == State::Closed || breaker.state() != view.state {
-        return None;
-    }
-    // An event that was under way for a while says how much was left when it was sent.
-    let left = match view.state {
-        State::Open => view.time_left.min(breaker.retry_after().unwrap_or_default()),
-        State::Closed | State::HalfOpen => view.time_left,
-    };
-    breaker.adopt_quietly(Shared {
-        state: view.state,
-        left,
-        open_for: view.open_for,
-        successes: view.successes,
-        renew: false,
-        cause: view.cause,
-        remote: false,
-    })
-}
-
-/// Telling the storage.
-impl Node {
     /// Wants a look at once, whether or not there was one.
     pub(crate) fn want_look(&self) {
         lock(&self.known).looked_at = None;
@@ -241,12 +193,20 @@ impl Node {
         mem::take(&mut *lock(&self.pending))
     }
 
-    /// Puts a report off until the next turn.
+    /// Puts a report off.
     pub(crate) fn put_off_report(&self) {
         self.enqueue_quietly(|pending| pending.failures = true);
     }
 
-    /// Drops what was to be told, because the storage is lost.
+    /// The storage is lost: drops what was to be told, and what it had said that cannot last.
+    pub(crate) fn forget(&self) {
+        self.forget_pending();
+        let Some(breaker) = self.breaker() else { return };
+        let run = self.run(&breaker);
+        lock(&self.known).count.forget(run);
+    }
+
+    /// Drops what was to be told.
     pub(crate) fn forget_pending(&self) {
         self.count_here(self.take_pending().settles.into_iter().map(|(_, outcome)| outcome));
     }
@@ -259,7 +219,7 @@ impl Node {
         }
     }
 
-    fn enqueue(&self, add: impl FnOnce(&mut Pending)) {
+    pub(crate) fn enqueue(&self, add: impl FnOnce(&mut Pending)) {
         self.enqueue_quietly(add);
         if let Some(hub) = self.hub.upgrade() {
             hub.wake();
@@ -267,7 +227,7 @@ impl Node {
     }
 
     /// Whether there was nothing to tell before.
-    fn enqueue_quietly(&self, add: impl FnOnce(&mut Pending)) -> bool {
+    pub(crate) fn enqueue_quietly(&self, add: impl FnOnce(&mut Pending)) -> bool {
         let Some(hub) = self.hub.upgrade() else { return false };
         let first = {
             let mut pending = lock(&self.pending);
@@ -278,64 +238,6 @@ impl Node {
             hub.enqueue(me);
         }
         first
-    }
-
-    /// The hub, while circuits are shared.
-    fn sharing(&self) -> Option<Arc<Hub>> {
-        self.hub.upgrade().filter(|hub| !hub.standing.is_alone())
-    }
-}
-
-impl Replica for Node {
-    fn counted(&self, failures: u32) {
-        // Successes are not reported: looks carry the age of the last one.
-        if failures == 0 {
-            return;
-        }
-        let Some(hub) = self.sharing() else { return };
-        // The replicator comes by itself for what waits already: a storm of failures does not
-        // wake it each time.
-        if self.enqueue_quietly(|pending| pending.failures = true) {
-            hub.wake();
-        }
-    }
-
-    fn tripped(&self) {
-        let Some(hub) = self.sharing() else { return };
-        let presented = self.presented(hub.now());
-        self.enqueue(|pending| {
-            pending.failures = false;
-            pending.trip = Some(presented);
-        });
-    }
-
-    fn trial_over(&self, token: u64, outcome: Outcome) {
-        if let Some(hub) = self.hub.upgrade() {
-            hub.release(token);
-        }
-        let Some(hub) = self.sharing() else { return self.count_here([outcome]) };
-        self.enqueue(|pending| pending.settles.push((token, outcome)));
-        // Lost in between: nobody comes for it any more.
-        if hub.standing.is_lost() {
-            self.forget_pending();
-        }
-    }
-
-    fn changed(&self, breaker: &Breaker, change: StateChange) {
-        if change.to != State::HalfOpen {
-            self.local_trial.store(false, Ordering::Relaxed);
-        }
-        tracing::info!(
-            target: "infuse",
-            circuit = breaker.name(),
-            from = change.from.as_str(),
-            to = change.to.as_str(),
-            cause = change.cause.as_str(),
-            remote = change.remote,
-            "circuit {} is {}",
-            breaker.name(),
-            change.to,
-        );
     }
 }
 
@@ -353,5 +255,16 @@ impl Drop for Asking {
     fn drop(&mut self) {
         // Release: pairs with the swap in `ask`.
         self.0.asking.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_small() {
+        let size = size_of::<Node>();
+        assert!(size <= 512, "{size} bytes");
     }
 }

@@ -1,8 +1,15 @@
 use std::{future::Future, sync::Arc};
 
-use infuse_core::{Outcome, State};
+use infuse_core::{Outcome, Policy, State};
+use tokio::time::Instant;
 
-use crate::{Report, Settle, StorageError, Trip, View, hub::Hub, node::Node};
+use crate::{
+    Report, Settle, StorageError, Thresholds, Trip, View,
+    hub::Hub,
+    known::{Asked, Heard},
+    node::Node,
+    reporting::Reports,
+};
 
 /// What is told to the storage in one go. Settled leases and trips go before reports.
 #[derive(Default)]
@@ -12,59 +19,81 @@ pub(crate) struct Outgoing {
     reports: Told<Report>,
 }
 
-/// Verbs, and the circuits that they are about.
-struct Told<V> {
+/// What is left of a circuit's turn.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Left {
+    /// Whether a look is wanted too.
+    pub(crate) look: bool,
+    /// When the next turn is worth it, if something was put off.
+    pub(crate) again: Option<Instant>,
+}
+
+/// Verbs, the circuits that they are about, and what is known of those.
+pub(crate) struct Told<V> {
     verbs: Vec<V>,
     nodes: Vec<Arc<Node>>,
+    asked: Vec<Asked>,
 }
 
 impl Outgoing {
-    /// Adds what a circuit has to tell; whether a look is wanted too.
-    pub(crate) fn add(&mut self, hub: &Hub, node: &Arc<Node>, report_waits: bool) -> bool {
-        let Some(breaker) = node.breaker() else { return false };
+    /// Adds what a circuit has to tell.
+    pub(crate) fn add(&mut self, hub: &Hub, node: &Arc<Node>, reports: Reports) -> Left {
+        let Some(breaker) = node.breaker() else { return Left::default() };
         let pending = node.take_pending();
         let policy = breaker.policy();
-        let presented = node.presented(hub.now());
+        let asked = node.ask_storage(hub.now());
         for (token, outcome) in pending.settles {
-            let mut settle = Settle::new(node.key.clone(), presented, hub.token(token), outcome);
+            let token = hub.token(token);
+            let mut settle = Settle::new(node.key.clone(), asked.presented, token, outcome);
             settle.success_threshold = policy.success_threshold();
             settle.open_time = policy.reset_timeout();
-            self.settles.push(settle, node);
+            self.settles.push(settle, node, asked);
         }
         // A circuit that is no longer open has been told otherwise meanwhile.
         if let Some(presented) = pending.trip
             && breaker.state() == State::Open
         {
             let open_time = breaker.retry_after().unwrap_or_default();
-            self.trips.push(Trip::new(node.key.clone(), presented, hub.process, open_time), node);
+            let mut trip = Trip::new(node.key.clone(), presented, node.process(hub), open_time);
+            trip.thresholds = Thresholds::from(&policy);
+            self.trips.push(trip, node, asked);
         }
-        if pending.failures && report_waits {
-            node.put_off_report();
-        } else if pending.failures && breaker.state() == State::Closed {
-            // The run as it is now: a success may have ended the one that was counted.
-            let failures = breaker.fail_counter();
-            if failures > 0 {
-                let mut report = Report::new(node.key.clone(), presented, hub.process, failures);
-                report.last_success = hub.age_of_success(node);
-                self.reports.push(report, node);
+        let mut left = Left { look: pending.look, again: None };
+        if pending.failures {
+            left.again = self.add_report(hub, node, &policy, reports);
+        }
+        left
+    }
+
+    /// Adds a report, unless there is nothing to report; when to try again, if it is put off.
+    fn add_report(
+        &mut self,
+        hub: &Hub,
+        node: &Arc<Node>,
+        policy: &Policy,
+        reports: Reports,
+    ) -> Option<Instant> {
+        match node.report(hub, policy, reports) {
+            Ok(Some((report, asked))) => {
+                self.reports.push(report, node, asked);
+                None
+            }
+            Ok(None) => None,
+            Err(again) => {
+                node.put_off_report();
+                Some(again)
             }
         }
-        pending.look
     }
 
     /// Gives back every lease that this process still holds.
     pub(crate) fn add_held(&mut self, hub: &Hub) {
         for held in hub.take_held() {
-            let presented = held.node.presented(hub.now());
-            let token = hub.token(held.token);
-            let settle = Settle::new(held.node.key.clone(), presented, token, Outcome::Ignored);
-            self.settles.push(settle, &held.node);
+            let asked = held.node.ask_storage(hub.now());
+            let (key, token) = (held.node.key.clone(), hub.token(held.token));
+            let settle = Settle::new(key, asked.presented, token, Outcome::Ignored);
+            self.settles.push(settle, &held.node, asked);
         }
-    }
-
-    /// The circuits that are reported on.
-    pub(crate) fn reporting(&self) -> &[Arc<Node>] {
-        &self.reports.nodes
     }
 
     pub(crate) async fn send(self, hub: &Hub) {
@@ -84,10 +113,10 @@ impl Outgoing {
 }
 
 /// The storage was not told: it failed twice, or had been lost before.
-struct Untold(Option<StorageError>);
+pub(crate) struct Untold(Option<StorageError>);
 
 impl Untold {
-    fn lose(self, hub: &Hub) {
+    pub(crate) fn lose(self, hub: &Hub) {
         if let Some(error) = self.0 {
             hub.lose(&error);
         }
@@ -95,13 +124,22 @@ impl Untold {
 }
 
 impl<V> Told<V> {
-    fn push(&mut self, verb: V, node: &Arc<Node>) {
+    pub(crate) fn push(&mut self, verb: V, node: &Arc<Node>, asked: Asked) {
         self.verbs.push(verb);
         self.nodes.push(Arc::clone(node));
+        self.asked.push(asked);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.verbs.is_empty()
     }
 
     /// Does the verbs and takes over the answers.
-    async fn tell<'a, F>(&'a self, hub: &Hub, verb: impl Fn(&'a [V]) -> F) -> Result<(), Untold>
+    pub(crate) async fn tell<'a, F>(
+        &'a self,
+        hub: &Hub,
+        verb: impl Fn(&'a [V]) -> F,
+    ) -> Result<(), Untold>
     where
         F: Future<Output = Result<Vec<View>, StorageError>>,
     {
@@ -111,9 +149,10 @@ impl<V> Told<V> {
         if hub.standing.is_lost() {
             return Err(Untold(None));
         }
-        let views = hub.twice(|| verb(&self.verbs)).await.map_err(|error| Untold(Some(error)))?;
-        for (node, view) in self.nodes.iter().zip(&views) {
-            node.learn(hub, view);
+        let told = hub.twice_for(&self.nodes, || verb(&self.verbs)).await;
+        let views = told.map_err(|error| Untold(Some(error)))?;
+        for ((node, asked), view) in self.nodes.iter().zip(&self.asked).zip(&views) {
+            node.learn(hub, view, Heard::Answered(asked));
         }
         Ok(())
     }
@@ -121,6 +160,6 @@ impl<V> Told<V> {
 
 impl<V> Default for Told<V> {
     fn default() -> Self {
-        Self { verbs: Vec::new(), nodes: Vec::new() }
+        Self { verbs: Vec::new(), nodes: Vec::new(), asked: Vec::new() }
     }
 }

@@ -28,6 +28,12 @@ impl Pace {
         self.paid_at = paid_at.saturating_add(APART);
         true
     }
+
+    /// This process has tripped, which is told whatever it costs: half of what asking does, which
+    /// is a request and a settling.
+    pub(crate) fn charge_trip(&mut self, now: Duration) {
+        self.paid_at = self.paid_at.max(now).saturating_add(APART / 2);
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{
 
 use infuse_core::Breaker;
 
-use crate::{CircuitKey, hub::lock, node::Node};
+use crate::{CircuitKey, ProcessId, hub::lock, node::Node};
 
 /// A circuit, as the registry keeps it.
 #[derive(Debug, Clone)]
@@ -21,7 +21,8 @@ pub(crate) struct Registry(Mutex<Maps>);
 #[derive(Debug, Default)]
 struct Maps {
     by_name: HashMap<Arc<str>, Entry>,
-    by_key: HashMap<CircuitKey, Arc<Node>>,
+    /// Several where names are spelt alike in the storage.
+    by_key: HashMap<CircuitKey, Vec<Arc<Node>>>,
 }
 
 impl Registry {
@@ -42,7 +43,13 @@ impl Registry {
             return (entry.clone(), false);
         }
         maps.by_name.insert(Arc::clone(name), made.clone());
-        maps.by_key.insert(made.node.key.clone(), Arc::clone(&made.node));
+        let same = maps.by_key.entry(made.node.key.clone()).or_default();
+        if !same.is_empty() {
+            // Else the shares of the two would replace each other.
+            made.node.go_by(ProcessId::random());
+        }
+        same.reserve_exact(1);
+        same.push(Arc::clone(&made.node));
         (made, true)
     }
 
@@ -54,7 +61,7 @@ impl Registry {
         lock(&self.0).by_name.values().map(|entry| Arc::clone(&entry.node)).collect()
     }
 
-    pub(crate) fn node_of(&self, key: &CircuitKey) -> Option<Arc<Node>> {
-        lock(&self.0).by_key.get(key).cloned()
+    pub(crate) fn nodes_of(&self, key: &CircuitKey) -> Vec<Arc<Node>> {
+        lock(&self.0).by_key.get(key).cloned().unwrap_or_default()
     }
 }

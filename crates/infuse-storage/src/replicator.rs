@@ -5,8 +5,6 @@
 //! more than a weak reference to the circuits, and ends when the last of their handles is gone.
 
 use std::{
-    collections::HashMap,
-    hash::{BuildHasher, Hasher, RandomState},
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -18,14 +16,18 @@ use tokio::{
 
 use crate::{
     Seed,
-    hub::{Hub, TICK},
+    hub::Hub,
+    known::{Asked, Heard},
     looks::Looks,
     outgoing::Outgoing,
-    subscriber,
+    random,
+    reporting::Reports,
+    subscriber, suspicions,
+    ticks::WRITTEN,
 };
 
-/// How far apart one circuit's reports are.
-const REPORTS_APART: Duration = TICK;
+/// How long looks wait that are more than may be made at once.
+const LOOKS_WAIT: Duration = Duration::from_millis(50);
 
 /// Runs until the circuits' last handle is gone, or sharing has ended.
 pub(crate) async fn run(hub: Weak<Hub>, notify: Arc<Notify>) {
@@ -33,6 +35,7 @@ pub(crate) async fn run(hub: Weak<Hub>, notify: Arc<Notify>) {
     tokio::select! {
         () = Replicator::new().run(hub.clone(), notify) => {}
         () = subscriber::run(hub.clone()) => {}
+        () = suspicions::run(hub.clone()) => {}
         () = keep_ticks(hub) => {}
     }
 }
@@ -45,6 +48,8 @@ impl Drop for Ending {
     fn drop(&mut self) {
         let Some(hub) = self.0.upgrade() else { return };
         if hub.close() && std::thread::panicking() {
+            // Nor is it asked again by whoever shuts down.
+            hub.registry.nodes().iter().for_each(|node| node.forget());
             tracing::error!(
                 target: "infuse",
                 "the storage panicked: circuits go on in this process alone",
@@ -54,7 +59,7 @@ impl Drop for Ending {
 }
 
 async fn keep_ticks(hub: Weak<Hub>) {
-    let mut ticks = interval(TICK);
+    let mut ticks = interval(WRITTEN);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
@@ -67,13 +72,11 @@ struct Replicator {
     looks: Looks,
     /// When the next round of looks begins, or the next probe while the storage is lost.
     poll_at: Instant,
-    /// When a circuit was last reported on, by its node's address.
-    reported: HashMap<usize, Instant>,
 }
 
 impl Replicator {
     fn new() -> Self {
-        Self { looks: Looks::default(), poll_at: Instant::now(), reported: HashMap::new() }
+        Self { looks: Looks::default(), poll_at: Instant::now() }
     }
 
     async fn run(mut self, hub: Weak<Hub>, notify: Arc<Notify>) {
@@ -103,7 +106,7 @@ impl Replicator {
                 return self.poll_at;
             }
         }
-        let waiting = self.flush(hub).await;
+        let again = self.flush(hub).await;
         if Instant::now() >= self.poll_at {
             self.poll_at = Instant::now() + jittered(hub.options.sync_interval);
             self.looks.begin_round(hub);
@@ -111,28 +114,24 @@ impl Replicator {
         if !hub.standing.is_alone() {
             self.looks.look(hub).await;
         }
-        if waiting || self.looks.are_due() {
-            return self.poll_at.min(Instant::now() + TICK);
-        }
-        self.poll_at
+        let looks = self.looks.are_due().then(|| Instant::now() + LOOKS_WAIT);
+        [again, looks].into_iter().flatten().fold(self.poll_at, Instant::min)
     }
 
-    /// Tells the storage what happened here; whether something has to wait.
-    async fn flush(&mut self, hub: &Hub) -> bool {
-        let now = Instant::now();
-        self.reported.retain(|_, at| now.duration_since(*at) < REPORTS_APART);
+    /// Tells the storage what happened here; when the next turn is worth it, if something has to
+    /// wait.
+    async fn flush(&mut self, hub: &Hub) -> Option<Instant> {
         let mut out = Outgoing::default();
+        let mut again = None;
         for node in hub.take_queue() {
-            let waits = self.reported.contains_key(&(Arc::as_ptr(&node) as usize));
-            if out.add(hub, &node, waits) {
+            let left = out.add(hub, &node, Reports::InTurn);
+            if left.look {
                 self.looks.add_urgent(node);
             }
-        }
-        for node in out.reporting() {
-            self.reported.insert(Arc::as_ptr(node) as usize, now);
+            again = [again, left.again].into_iter().flatten().min();
         }
         out.send(hub).await;
-        !self.reported.is_empty()
+        again
     }
 
     /// Tries to find a storage that is lost.
@@ -140,6 +139,8 @@ impl Replicator {
         if hub.in_time(hub.storage.probe()).await.is_err() {
             return;
         }
+        // What there was may have gone silent. Whether it succeeds or not: looks repair.
+        subscriber::watch_anew(hub).await;
         for node in hub.registry.nodes() {
             node.begin_return();
         }
@@ -168,24 +169,25 @@ async fn seed_late(hub: &Hub) -> bool {
     }
     let now = hub.now();
     let age = now.saturating_sub(hub.started);
-    let seeds: Vec<Seed> = late
+    let (asked, seeds): (Vec<Asked>, Vec<Seed>) = late
         .iter()
         .map(|late| {
+            let asked = late.node.ask_storage(now);
             let open_time = late
                 .node
                 .breaker()
                 .map_or(Duration::ZERO, |breaker| breaker.policy().reset_timeout());
             let mut seed = Seed::new(late.node.key.clone(), late.token, late.state, open_time);
-            seed.presented = late.node.presented(now);
+            seed.presented = asked.presented;
             seed.late_by = Some(age);
-            seed
+            (asked, seed)
         })
-        .collect();
+        .unzip();
     match hub.twice(|| hub.storage.seed(&seeds)).await {
         Ok(views) => {
             hub.forget_late_seeds(&late);
-            for (late, view) in late.iter().zip(&views) {
-                late.node.learn(hub, view);
+            for ((late, asked), view) in late.iter().zip(&asked).zip(&views) {
+                late.node.learn(hub, view, Heard::Answered(asked));
             }
             true
         }
@@ -198,19 +200,18 @@ async fn seed_late(hub: &Hub) -> bool {
 
 /// Within a tenth of an interval, so that processes that start together do not poll together.
 fn jittered(interval: Duration) -> Duration {
-    // The keys of a `RandomState` differ with each instance.
-    let random = RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64;
-    interval.mul_f64(0.9 + 0.2 * random)
+    interval.mul_f64(0.9 + 0.2 * random::fraction())
 }
 
-/// Tells the storage the last things: what is pending, and the leases that are held.
+/// Tells the storage the last things: what is pending, the leases that are held, and what refutes a
+/// suspicion.
 pub(crate) async fn farewell(hub: &Hub) {
     let mut out = Outgoing::default();
     for node in hub.take_queue() {
-        out.add(hub, &node, false);
+        out.add(hub, &node, Reports::Last);
     }
     out.add_held(hub);
-    out.send(hub).await;
+    tokio::join!(out.send(hub), suspicions::farewell(hub));
 }
 
 #[cfg(test)]

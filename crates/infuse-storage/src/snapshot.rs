@@ -29,20 +29,41 @@ pub struct CircuitSnapshot {
     /// Whether the circuit is shared at the moment: not while the storage is lost, nor after
     /// shutdown.
     pub shared: bool,
+    /// How long ago the storage last said anything about the circuit, in seconds; unset if it
+    /// never did.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
+    pub view_age: Option<Duration>,
+    /// Whether the failures of several processes add up to a trip that may still be refuted.
+    pub suspect: bool,
+    /// The failures of all processes since the last change, or the last success that refuted
+    /// them, as far as this process has heard.
+    pub fleet_failures: u32,
+}
+
+/// What a snapshot says of the storage.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) generation: u64,
+    pub(crate) view_age: Option<Duration>,
+    pub(crate) suspect: bool,
+    pub(crate) failures: u32,
 }
 
 impl CircuitSnapshot {
-    pub(crate) fn new(name: &str, snapshot: Snapshot, generation: u64, shared: bool) -> Self {
+    pub(crate) fn new(name: &str, snapshot: Snapshot, seen: Seen, shared: bool) -> Self {
         Self {
             service: name.to_owned(),
             state: snapshot.state,
             fail_counter: snapshot.fail_counter,
             success_counter: snapshot.success_counter,
-            generation,
+            generation: seen.generation,
             opened_at: snapshot.opened_at,
             retry_after: snapshot.retry_after,
             trials: snapshot.trials,
             shared,
+            view_age: seen.view_age,
+            suspect: seen.suspect,
+            fleet_failures: seen.failures,
         }
     }
 }

@@ -26,8 +26,12 @@ impl Cold {
     /// When the next trial is due, as far as the trials in flight here say: when so many have
     /// ended that one more is allowed.
     pub(super) fn next_due(&self) -> u64 {
-        let most = self.policy.half_open_max_calls() as usize;
-        let Some(too_many) = self.trials.len().checked_sub(most) else { return 0 };
+        self.next_due_of(self.policy.half_open_max_calls())
+    }
+
+    /// [`next_due`](Self::next_due) where at most so many are allowed.
+    fn next_due_of(&self, most: u32) -> u64 {
+        let Some(too_many) = self.trials.len().checked_sub(most as usize) else { return 0 };
         let mut ends: Vec<u64> = self.trials.iter().map(|trial| trial.ends).collect();
         ends.sort_unstable();
         ends.get(too_many).copied().unwrap_or(0)
@@ -44,6 +48,35 @@ impl Breaker {
     ///
     /// [`Rejected`] when another call was faster.
     pub fn begin_trial<B>(&self, owner: B, timeout: Option<Duration>) -> Result<Permit<B>, Rejected>
+    where
+        B: Deref<Target = Breaker>,
+    {
+        self.begin_trial_of(owner, timeout, None)
+    }
+
+    /// [`begin_trial`](Self::begin_trial) where no other trial may be in flight, whatever the
+    /// policy allows.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] when another call was faster, or is still being made.
+    pub fn begin_only_trial<B>(
+        &self,
+        owner: B,
+        timeout: Option<Duration>,
+    ) -> Result<Permit<B>, Rejected>
+    where
+        B: Deref<Target = Breaker>,
+    {
+        self.begin_trial_of(owner, timeout, Some(1))
+    }
+
+    fn begin_trial_of<B>(
+        &self,
+        owner: B,
+        timeout: Option<Duration>,
+        most: Option<u32>,
+    ) -> Result<Permit<B>, Rejected>
     where
         B: Deref<Target = Breaker>,
     {
@@ -64,14 +97,32 @@ impl Breaker {
             }
             Gate::TrialDue => {}
         }
-        let lease = cold.policy.lease(timeout);
-        Ok(self.grant(cold, owner, now.saturating_add(micros(lease)), None))
+        let most = most.unwrap_or(cold.policy.half_open_max_calls());
+        // One that was due by the policy, and is not by `most`.
+        let due = cold.next_due_of(most);
+        if word.state() == State::HalfOpen && due > now {
+            self.set_due(due);
+            drop(cold);
+            return Err(self.tell_rejected(word, Rejected::new(State::HalfOpen, 0)));
+        }
+        let ends = now.saturating_add(micros(cold.policy.lease(timeout)));
+        Ok(self.grant(cold, owner, ends, None, most))
     }
 
     /// Begins a trial call under a lease that the storage granted, which ends after `lease`.
-    /// `token` names it to the [`Replica`](crate::Replica). A circuit that closed meanwhile gives
-    /// an ordinary permit, for which the lease is not needed: [`Permit::is_trial`] tells.
-    pub fn begin_shared_trial<B>(&self, owner: B, token: u64, lease: Duration) -> Permit<B>
+    /// `token` names it to the [`Replica`](crate::Replica), and `epoch` is that of the
+    /// [`snapshot`](Self::snapshot) by which the lease was found to hold.
+    ///
+    /// A circuit that closed meanwhile gives an ordinary permit, for which the lease is not needed:
+    /// [`Permit::is_trial`] tells. `None` if it changed in another way: the lease was for what it
+    /// was before.
+    pub fn begin_shared_trial<B>(
+        &self,
+        owner: B,
+        token: u64,
+        lease: Duration,
+        epoch: u64,
+    ) -> Option<Permit<B>>
     where
         B: Deref<Target = Breaker>,
     {
@@ -82,9 +133,14 @@ impl Breaker {
         if word.state() == State::Closed {
             drop(cold);
             self.tell_before_call(word);
-            return Permit::new(owner, word.ticket());
+            return Some(Permit::new(owner, word.ticket()));
         }
-        self.grant(cold, owner, now.saturating_add(micros(lease)), Some(token))
+        // The lock is held: it cannot change between this and the grant.
+        if word.epoch() != epoch {
+            return None;
+        }
+        let most = cold.policy.half_open_max_calls();
+        Some(self.grant(cold, owner, now.saturating_add(micros(lease)), Some(token), most))
     }
 
     fn grant<B: Deref<Target = Breaker>>(
@@ -93,6 +149,7 @@ impl Breaker {
         owner: B,
         ends: u64,
         token: Option<u64>,
+        most: u32,
     ) -> Permit<B> {
         let changed = self.change(&mut cold, 0, |word| {
             (word.state() == State::Open).then(|| word.entering(State::HalfOpen))
@@ -100,7 +157,7 @@ impl Breaker {
         cold.next_trial += 1;
         let id = cold.next_trial;
         cold.trials.push(Trial { id, ends, token });
-        self.set_due(cold.next_due());
+        self.set_due(cold.next_due_of(most));
         let word = self.word();
         drop(cold);
         if let Some((from, to)) = changed {

@@ -38,7 +38,8 @@ fn due(policy: PolicyBuilder) -> (Recorder, Arc<Breaker>, ManualClock) {
 
 fn trial(breaker: &Breaker, token: u64) -> infuse_core::Permit<&Breaker> {
     assert!(matches!(breaker.admit(), Admission::TrialDue));
-    breaker.begin_shared_trial(breaker, token, 6 * SECOND)
+    let epoch = breaker.snapshot().epoch;
+    breaker.begin_shared_trial(breaker, token, 6 * SECOND, epoch).unwrap()
 }
 
 #[test]
@@ -129,12 +130,48 @@ fn a_shared_trial_that_outlives_its_lease_is_dropped() {
 #[test]
 fn a_lease_that_comes_after_the_circuit_closed_is_an_ordinary_call() {
     let (told, breaker, _) = due(three());
+    let epoch = breaker.snapshot().epoch;
     breaker.close();
-    let permit = breaker.begin_shared_trial(&*breaker, 42, 6 * SECOND);
+    let permit = breaker.begin_shared_trial(&*breaker, 42, 6 * SECOND, epoch).unwrap();
     assert!(!permit.is_trial());
     permit.failure();
     assert_eq!(told.take(), ["open > closed manual", "counted 1"]);
     assert_eq!(counts(&breaker), (State::Closed, 1, 0));
+}
+
+#[test]
+fn a_lease_that_comes_after_the_circuit_changed_moves_nothing() {
+    let (told, breaker, clock) = due(three());
+    let epoch = breaker.snapshot().epoch;
+    breaker.open();
+    assert!(breaker.begin_shared_trial(&*breaker, 42, 6 * SECOND, epoch).is_none());
+    // Nor one of which the time is over again.
+    clock.advance(RESET);
+    assert!(breaker.begin_shared_trial(&*breaker, 42, 6 * SECOND, epoch).is_none());
+    assert_eq!((breaker.state(), breaker.snapshot().trials), (State::Open, 0));
+    told.take();
+    drop(trial(&breaker, 43));
+    assert_eq!(told.take(), [BEGUN, "trial 43 Ignored"]);
+}
+
+#[test]
+fn the_only_trial_is_one_whatever_the_policy_allows() {
+    let (_, breaker, clock) = due(three().half_open_max_calls(3).success_threshold(2));
+    let only = breaker.begin_only_trial(&*breaker, Some(2 * SECOND)).unwrap();
+    assert!(matches!(breaker.admit(), Admission::Rejected(_)));
+    // Thresholds that change set anew when a trial is due: the next caller is rejected all the same.
+    breaker.set_policy(breaker.policy());
+    assert!(matches!(breaker.admit(), Admission::TrialDue));
+    assert!(breaker.begin_only_trial(&*breaker, None).is_err());
+    assert!(matches!(breaker.admit(), Admission::Rejected(_)));
+    // The next comes when this one has said something, or its time is over.
+    only.success();
+    let hangs = breaker.begin_only_trial(&*breaker, Some(2 * SECOND)).unwrap();
+    assert!(breaker.begin_only_trial(&*breaker, None).is_err());
+    clock.advance(3 * SECOND);
+    breaker.begin_only_trial(&*breaker, None).unwrap().success();
+    assert_eq!(breaker.state(), State::Closed);
+    drop(hangs);
 }
 
 #[test]

@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that finds no value has failed")]
 
+mod bounds;
 mod calls;
 mod leases;
 mod losing;
 mod pushing;
 mod returning;
 mod seeding;
+mod suspicions;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -259,3 +259,56 @@ async fn a_loss_that_comes_back_again_and_again() {
         assert_eq!(faulty.here.snapshot().generation, 2 * round);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_has_gone_silent_is_replaced_before_it_is_looked_at() {
+    let faulty = lost().await;
+    faulty.script.silence_watches();
+    let watches = faulty.script.count(Verb::Watch);
+    come_back(&faulty).await;
+    assert_eq!(faulty.script.count(Verb::Watch), watches + 1);
+    let subscribed = faulty.script.asked(Verb::Watch).last().unwrap().at;
+    assert!(faulty.script.asked(Verb::Look).last().unwrap().at >= subscribed);
+    assert_eq!(faulty.there.open().await, Reach::Fleet);
+    crate::support::let_happen().await;
+    assert_eq!(faulty.here.state(), State::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storage_that_cannot_be_watched_is_found_all_the_same() {
+    for gate in [Gate::Error, Gate::Never] {
+        let faulty = lost().await;
+        open_here(&faulty).await;
+        faulty.script.end_watches();
+        faulty.script.set_all(Gate::Ok);
+        faulty.script.set(Verb::Watch, gate);
+        until("the storage is found", || !faulty.is_lost()).await;
+        assert_eq!(faulty.here.state(), State::HalfOpen);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_trial_without_a_lease_is_one_whatever_the_policy_allows() {
+    let policy = Policy::builder().half_open_max_calls(3).build().unwrap();
+    let faulty = lost_with(policy).await;
+    open_here(&faulty).await;
+    come_back(&faulty).await;
+    let trial = faulty.here.acquire(None).await.unwrap();
+    assert!(trial.is_trial());
+    rejected(&faulty.here).await;
+    rejected(&faulty.here).await;
+    drop(trial);
+    try_once(&faulty.here, Outcome::Success).await;
+    assert_eq!(faulty.here.state(), State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_from_during_a_loss_are_not_reported() {
+    let faulty = lost().await;
+    fail_times(&faulty.here, 3).await;
+    come_back(&faulty).await;
+    fail(&faulty.here).await;
+    sleep(SECOND).await;
+    let reports = faulty.script.asked(Verb::Report);
+    assert!(reports.last().unwrap().what.contains("failures: 1,"), "{reports:?}");
+}

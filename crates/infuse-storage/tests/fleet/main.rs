@@ -6,7 +6,12 @@ mod control;
 mod lifetime;
 mod looks;
 mod losses;
+mod names;
+mod refuted;
 mod reports;
+mod simulated;
+mod suspicions;
+mod thresholds;
 mod trials;
 mod tripping;
 

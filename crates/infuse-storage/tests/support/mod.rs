@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 pub(crate) mod events;
+pub(crate) mod in_step;
 pub(crate) mod scripted;
 
 use std::{fmt, sync::Arc, time::Duration};

@@ -86,6 +86,9 @@ struct Script {
     once: HashMap<Verb, Vec<Gate>>,
     asked: Vec<Asked>,
     loses_events: bool,
+    watches: usize,
+    /// Watches of before say nothing any more.
+    silent: usize,
 }
 
 /// Clones share their script.
@@ -130,6 +133,12 @@ impl Scripted {
     /// Pushes get lost from now on.
     pub(crate) fn lose_events(&self, yes: bool) {
         self.script.lock().unwrap().loses_events = yes;
+    }
+
+    /// Watches that there are now say nothing any more, and do not end.
+    pub(crate) fn silence_watches(&self) {
+        let mut script = self.script.lock().unwrap();
+        script.silent = script.watches;
     }
 
     pub(crate) fn asked(&self, verb: Verb) -> Vec<Asked> {
@@ -210,7 +219,12 @@ impl Storage for Scripted {
         let (script, end) = (Arc::clone(&self.script), Arc::clone(&self.end));
         let inner = async move {
             let inner = self.inner.watch().await?;
-            Ok(Box::new(ScriptedWatch { inner, script, end }) as Box<dyn Watch>)
+            let number = {
+                let mut script = script.lock().unwrap();
+                script.watches += 1;
+                script.watches
+            };
+            Ok(Box::new(ScriptedWatch { inner, script, end, number }) as Box<dyn Watch>)
         };
         self.pass(Verb::Watch, 0, String::new(), inner)
     }
@@ -220,6 +234,7 @@ struct ScriptedWatch {
     inner: Box<dyn Watch>,
     script: Arc<Mutex<Script>>,
     end: Arc<Notify>,
+    number: usize,
 }
 
 impl Watch for ScriptedWatch {
@@ -230,7 +245,8 @@ impl Watch for ScriptedWatch {
                     event = self.inner.next() => event,
                     () = self.end.notified() => return Event::Ended,
                 };
-                if !self.script.lock().unwrap().loses_events {
+                let script = self.script.lock().unwrap();
+                if !script.loses_events && self.number > script.silent {
                     return event;
                 }
             }

@@ -1,0 +1,272 @@
+use std::time::Duration;
+
+use deadpool_redis::redis::Value;
+use infuse_core::{Cause, State};
+
+use crate::{ProcessId, StorageError, Suspicion, SuspicionId, Thresholds, View};
+
+/// What a message begins with. Another version's are ignored: polling finds what they tell.
+const VERSION: &str = "1";
+/// How much is shown of an answer that makes no sense.
+const SHOWN: usize = 200;
+/// How many words of a message are of the view.
+const FIELDS: usize = 14;
+/// What stands for nothing.
+const NONE: &str = "-";
+const CAUSES: [Cause; 8] = [
+    Cause::Failures,
+    Cause::TrialStarted,
+    Cause::TrialFailed,
+    Cause::TrialSucceeded,
+    Cause::Manual,
+    Cause::Seed,
+    Cause::Fallback,
+    Cause::Adopted,
+];
+
+/// What a script answers about one circuit.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::redis) struct Answer {
+    pub(in crate::redis) view: View,
+    /// Whether a lease was granted.
+    pub(in crate::redis) granted: bool,
+    /// Whether a key held rubbish and was deleted.
+    pub(in crate::redis) found_rubbish: bool,
+}
+
+/// Reads what a run of a script about some circuits has answered.
+pub(in crate::redis) fn decode_answers(
+    value: &Value,
+    circuits: usize,
+) -> Result<Vec<Answer>, StorageError> {
+    let read = || {
+        let Value::Array(answers) = value else { return None };
+        let answers: Vec<_> = answers.iter().map(decode_answer).collect::<Option<_>>()?;
+        (answers.len() == circuits).then_some(answers)
+    };
+    read().ok_or_else(|| {
+        let shown = format!("{value:?}").chars().take(SHOWN).collect();
+        StorageError::Answer(shown)
+    })
+}
+
+fn decode_answer(value: &Value) -> Option<Answer> {
+    let Value::Array(values) = value else { return None };
+    let mut fields = values.iter().map(|value| match value {
+        Value::Int(number) => Some(Field::Number(u64::try_from(*number).ok()?)),
+        Value::BulkString(bytes) => Some(Field::Text(std::str::from_utf8(bytes).ok()?)),
+        _ => None,
+    });
+    let mut next = || fields.next().flatten();
+    let view = decode_view(&mut next)?;
+    let share = next()?.count()?;
+    let (granted, found_rubbish) = (next()?.flag()?, next()?.flag()?);
+    Some(Answer { view: View { share, ..view }, granted, found_rubbish })
+}
+
+/// Reads what is pushed about a circuit: what its keys begin with, and its view.
+pub(in crate::redis) fn decode_message(text: &str) -> Option<(String, View)> {
+    let text = text.strip_prefix(VERSION)?.strip_prefix(' ')?;
+    let mut words = text.splitn(FIELDS + 1, ' ');
+    let view = decode_view(&mut || words.next().map(Field::Text))?;
+    Some((words.next()?.to_owned(), view))
+}
+
+fn decode_view<'a>(next: &mut impl FnMut() -> Option<Field<'a>>) -> Option<View> {
+    let generation = next()?.number()?;
+    let state = next()?.state()?;
+    let time_left = next()?.time()?;
+    let open_for = next()?.time()?;
+    let failures = next()?.count()?;
+    let clears = next()?.number()?;
+    let rest = next()?.time()?;
+    let (raised_at, by, first_failure) = (next()?, next()?, next()?);
+    let suspicion = if raised_at.is_none() {
+        None
+    } else {
+        let id = SuspicionId { generation, raised_at: raised_at.number()? };
+        Some(Suspicion::new(id, by.process()?, first_failure.time()?))
+    };
+    let thresholds = next()?.unless_none(Field::thresholds)?;
+    let successes = next()?.count()?;
+    let cause = next()?.cause()?;
+    let by = next()?.unless_none(Field::process)?;
+    Some(View {
+        generation,
+        state,
+        time_left,
+        open_for,
+        failures,
+        share: 0,
+        clears,
+        rest,
+        suspicion,
+        thresholds,
+        successes,
+        cause,
+        by,
+    })
+}
+
+/// A part of an answer, or of a message, which is all text.
+#[derive(Debug, Clone, Copy)]
+enum Field<'a> {
+    Number(u64),
+    Text(&'a str),
+}
+
+impl<'a> Field<'a> {
+    fn text(self) -> Option<&'a str> {
+        match self {
+            Field::Text(text) => Some(text),
+            Field::Number(_) => None,
+        }
+    }
+
+    fn is_none(self) -> bool {
+        self.text() == Some(NONE)
+    }
+
+    fn unless_none<T>(self, read: impl FnOnce(Self) -> Option<T>) -> Option<Option<T>> {
+        if self.is_none() { Some(None) } else { read(self).map(Some) }
+    }
+
+    fn number(self) -> Option<u64> {
+        match self {
+            Field::Number(number) => Some(number),
+            Field::Text(text) => number(text),
+        }
+    }
+
+    fn count(self) -> Option<u32> {
+        u32::try_from(self.number()?).ok()
+    }
+
+    fn time(self) -> Option<Duration> {
+        self.number().map(Duration::from_micros)
+    }
+
+    fn flag(self) -> Option<bool> {
+        match self.number()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
+    fn state(self) -> Option<State> {
+        let all = [State::Closed, State::Open, State::HalfOpen];
+        all.into_iter().find(|state| self.text() == Some(state.as_str()))
+    }
+
+    fn cause(self) -> Option<Cause> {
+        CAUSES.into_iter().find(|cause| self.text() == Some(cause.as_str()))
+    }
+
+    fn process(self) -> Option<ProcessId> {
+        let text = self.text().filter(|text| text.len() == 16 && !text.starts_with('+'))?;
+        u64::from_str_radix(text, 16).ok().map(ProcessId::from_u64)
+    }
+
+    fn thresholds(self) -> Option<Thresholds> {
+        let mut parts = self.text()?.split(':').map(number);
+        let mut next = || parts.next().flatten();
+        let thresholds = Thresholds {
+            max_failure: u32::try_from(next()?).ok()?,
+            reset_timeout: Duration::from_micros(next()?),
+            success_threshold: u32::try_from(next()?).ok()?,
+            half_open_max_calls: u32::try_from(next()?).ok()?,
+        };
+        parts.next().is_none().then_some(thresholds)
+    }
+}
+
+/// Digits only: `parse` would take a sign.
+fn number(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MESSAGE: &str = "1 7 closed 0 0 5 1 250000 1750000000000001 00000000000000ff 1200 \
+                           5:15000000:1:2 0 manual 000000000000000a infuse:a b\nc";
+
+    #[test]
+    fn a_message_is_a_view_and_what_the_keys_begin_with() {
+        let (prefix, view) = decode_message(MESSAGE).unwrap();
+        assert_eq!(prefix, "infuse:a b\nc");
+        let id = SuspicionId { generation: 7, raised_at: 1_750_000_000_000_001 };
+        let first = Duration::from_micros(1_200);
+        let expected = View {
+            generation: 7,
+            failures: 5,
+            clears: 1,
+            rest: Duration::from_millis(250),
+            suspicion: Some(Suspicion::new(id, ProcessId::from_u64(255), first)),
+            thresholds: Some(Thresholds {
+                max_failure: 5,
+                reset_timeout: Duration::from_secs(15),
+                success_threshold: 1,
+                half_open_max_calls: 2,
+            }),
+            cause: Cause::Manual,
+            by: Some(ProcessId::from_u64(10)),
+            ..View::new()
+        };
+        assert_eq!(view, expected);
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_there() {
+        let text = "1 1 open 2 3 0 0 0 - - - - 0 adopted - infuse:a";
+        let (_, view) = decode_message(text).unwrap();
+        let times = (view.time_left.as_micros(), view.open_for.as_micros());
+        assert_eq!((view.state, times), (State::Open, (2, 3)));
+        assert_eq!((view.suspicion, view.thresholds, view.by), (None, None, None));
+    }
+
+    #[test]
+    fn a_message_that_is_changed_anywhere_is_ignored_or_read_and_never_panics() {
+        let words: Vec<&str> = MESSAGE.splitn(16, ' ').collect();
+        let rubbish =
+            ["", "-1", "+1", "x", "1e5", "0x1", "nan", "\u{1F980}", "18446744073709551616"];
+        for at in 0..words.len() - 1 {
+            for rubbish in rubbish {
+                let mut words = words.clone();
+                words[at] = rubbish;
+                assert_eq!(decode_message(&words.join(" ")), None, "{words:?}");
+            }
+            assert_eq!(decode_message(&words[..=at].join(" ")), None);
+        }
+        for end in 0..MESSAGE.len() {
+            let _ = decode_message(&MESSAGE[..end]);
+        }
+        assert_eq!(decode_message(&MESSAGE.replacen('1', "2", 1)), None);
+    }
+
+    #[test]
+    fn answers_that_make_no_sense_are_errors() {
+        let text = |text: &str| Value::BulkString(text.into());
+        let mut fields: Vec<_> = [0, 0, 0, 0, 0, 0, 0].map(Value::Int).into();
+        fields[1] = text("closed");
+        fields.extend(["-", "-", "-", "-"].map(text));
+        fields.extend([Value::Int(0), text("adopted"), text("-")]);
+        fields.extend([Value::Int(0), Value::Int(1), Value::Int(0)]);
+        let one = |fields: &[Value]| Value::Array(vec![Value::Array(fields.to_vec())]);
+
+        let answers = decode_answers(&one(&fields), 1).unwrap();
+        assert_eq!(answers, [Answer { view: View::new(), granted: true, found_rubbish: false }]);
+        assert!(decode_answers(&one(&fields), 2).is_err());
+        assert!(decode_answers(&Value::Nil, 1).is_err());
+        for at in 0..fields.len() {
+            assert!(decode_answers(&one(&fields[..at]), 1).is_err());
+            for wrong in [Value::Nil, Value::Int(-1), Value::Double(1.0)] {
+                let mut fields = fields.clone();
+                fields[at] = wrong;
+                assert!(decode_answers(&one(&fields), 1).is_err());
+            }
+        }
+    }
+}

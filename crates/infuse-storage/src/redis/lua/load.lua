@@ -1,0 +1,120 @@
+-- Reads a circuit out of its five keys. What is rubbish is deleted.
+
+-- A circuit that was never changed.
+local function new_circuit(first_key)
+  return {
+    keys = {
+      state = KEYS[first_key], fail_counter = KEYS[first_key + 1],
+      opened_at = KEYS[first_key + 2], record = KEYS[first_key + 3],
+      shares = KEYS[first_key + 4],
+    },
+    generation = 0, state = 'closed', cause = 'adopted', by = false,
+    opened_at = now, open_until = now, changed_at = now, written_at = now,
+    successes = 0, leases = {}, max_calls = 1,
+    shares = {}, first_failure = false, clears = 0, rest_until = now,
+    suspected = false, last_raised = 0, thresholds = false, last_command = false,
+    seen_opened_at = false, awaits_opened_at = false, lifted = false,
+    -- What the plain keys hold, and what is to be written to them.
+    plain = {}, to_write = {},
+    -- Which keys held rubbish, and were deleted.
+    rubbish = {}, found_rubbish = false,
+    -- Whether there is a record, whether it is to be written, whether others need to know.
+    stored = false, dirty = false, pushed = false,
+    -- Whether it was opened by this verb.
+    opens = false,
+  }
+end
+
+local function discard(c, name)
+  redis.call('DEL', c.keys[name])
+  c.rubbish[name] = true
+  c.found_rubbish = true
+end
+
+-- Reads a key. One of another type is deleted; any other error fails the script.
+local function read(c, name, command, ...)
+  local answer = redis.pcall(command, c.keys[name], ...)
+  if type(answer) ~= 'table' or not answer.err then return answer end
+  if answer.err:find('WRONGTYPE', 1, true) then
+    discard(c, name)
+  else
+    redis.call(command, c.keys[name], ...)
+  end
+end
+
+local function read_plain(c, name, check)
+  local found = read(c, name, 'GET')
+  if not found then return end
+  c.plain[name] = check(found)
+  if not c.plain[name] then discard(c, name) end
+end
+
+local function read_record(c)
+  local found = read(c, 'record', 'HMGET', unpack(FIELDS))
+  if not found then return end
+  local values, any, all = {}, false, true
+  for at, field in ipairs(FIELDS) do
+    local value
+    if found[at] then
+      any = true
+      value = READ[field](found[at])
+    end
+    if value == nil then all = false end
+    values[field] = value
+  end
+  if all then
+    for _, field in ipairs(FIELDS) do c[field] = values[field] end
+    c.stored = true
+  elseif any then
+    discard(c, 'record')
+  end
+end
+
+local function read_shares(c)
+  local found = read(c, 'shares', 'HGETALL')
+  c.stored_shares = {}
+  if not found then return end
+  for at = 1, #found, 2 do
+    local who, share = process(found[at]), count(found[at + 1])
+    if not (who and share) then
+      discard(c, 'shares')
+      c.stored_shares = {}
+      return
+    end
+    c.stored_shares[who] = share
+  end
+end
+
+-- A server's clock may go back, when it is set or when a replica takes over. What was to end then
+-- ends as much earlier: else a circuit could be open for hours.
+local function heed_clock(c)
+  local ahead = c.written_at - now
+  if ahead <= 0 then return end
+  local function earlier(time) return math.max(0, time - ahead) end
+  for _, field in ipairs({ 'opened_at', 'open_until', 'changed_at', 'rest_until' }) do
+    c[field] = earlier(c[field])
+  end
+  if c.first_failure then c.first_failure = earlier(c.first_failure) end
+  if c.suspected then c.suspected.at = earlier(c.suspected.at) end
+  for _, lease in ipairs(c.leases) do lease.ends = earlier(lease.ends) end
+  c.dirty = true
+end
+
+local function load(first_key)
+  local c = new_circuit(first_key)
+  read_plain(c, 'state', state)
+  read_plain(c, 'fail_counter', count)
+  read_plain(c, 'opened_at', time)
+  read_record(c)
+  read_shares(c)
+  if c.stored then
+    heed_clock(c)
+    for who, share in pairs(c.stored_shares) do c.shares[who] = share end
+    if c.rubbish.shares and not c.suspected then
+      c.first_failure = false
+      c.dirty = true
+    end
+  end
+  c.theirs = math.max(0, (c.plain.fail_counter or 0) - (c.lifted and 1 or 0))
+  return c
+end

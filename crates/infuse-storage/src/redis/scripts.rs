@@ -1,0 +1,60 @@
+//! The scripts: for each verb one, made of what all have in common and what the verb does.
+
+use super::link::Script;
+
+/// Where scripts have the time from.
+const SERVERS_CLOCK: &str = include_str!("lua/clock.lua");
+
+/// What all verbs know: see each file.
+const PRELUDE: &str = concat!(
+    include_str!("lua/values.lua"),
+    include_str!("lua/fields.lua"),
+    include_str!("lua/load.lua"),
+    include_str!("lua/save.lua"),
+    include_str!("lua/rules.lua"),
+    include_str!("lua/strangers.lua"),
+    include_str!("lua/view.lua"),
+);
+
+/// Does a verb to each circuit.
+const RUN: &str = include_str!("lua/run.lua");
+
+/// All scripts.
+pub(super) struct Scripts {
+    pub(super) look: Script,
+    pub(super) report: Script,
+    pub(super) trip: Script,
+    pub(super) clear: Script,
+    pub(super) lease: Script,
+    pub(super) settle: Script,
+    pub(super) control: Script,
+    pub(super) seed: Script,
+    pub(super) probe: Script,
+}
+
+impl Scripts {
+    pub(super) fn new() -> Self {
+        Self::on_clock(SERVERS_CLOCK)
+    }
+
+    /// Scripts whose `now` is a number of microseconds that tests keep in a key.
+    #[cfg(feature = "conformance")]
+    pub(super) fn on_clock_in(key: &str) -> Self {
+        Self::on_clock(&format!("local now = tonumber(redis.call('GET', '{key}'))\n"))
+    }
+
+    fn on_clock(clock: &str) -> Self {
+        let script = |verb| Script::new([clock, PRELUDE, verb, RUN].concat());
+        Self {
+            look: script(include_str!("lua/look.lua")),
+            report: script(include_str!("lua/report.lua")),
+            trip: script(include_str!("lua/trip.lua")),
+            clear: script(include_str!("lua/clear.lua")),
+            lease: script(include_str!("lua/lease.lua")),
+            settle: script(include_str!("lua/settle.lua")),
+            control: script(include_str!("lua/control.lua")),
+            seed: script(include_str!("lua/seed.lua")),
+            probe: Script::new(include_str!("lua/probe.lua").to_owned()),
+        }
+    }
+}

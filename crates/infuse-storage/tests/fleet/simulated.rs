@@ -1,0 +1,208 @@
+//! A healthy fleet in which some calls fail, for minutes.
+
+use std::{sync::Arc, time::Duration};
+
+use infuse_storage::{
+    BoxFuture, Circuit, Clear, Control, LeaseAnswer, LeaseRequest, Look, MemoryStorage, Policy,
+    Report, Seed, Settle, State, Storage, StorageError, Trip, View, Watch,
+};
+use tokio::time::sleep;
+
+use crate::support::{in_step::InStep, ready};
+
+const MILLI: Duration = Duration::from_millis(1);
+const TIME: Duration = Duration::from_secs(120);
+
+/// A storage that is told of no success: nothing drops what is counted, and what clears a suspicion
+/// makes it come true.
+#[derive(Debug)]
+struct Unrefuted(MemoryStorage);
+
+impl Storage for Unrefuted {
+    fn look<'a>(&'a self, looks: &'a [Look]) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
+        Box::pin(async {
+            let mut looks = looks.to_vec();
+            looks.iter_mut().for_each(|look| look.last_success = None);
+            self.0.look(&looks).await
+        })
+    }
+
+    fn report<'a>(
+        &'a self,
+        reports: &'a [Report],
+    ) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
+        Box::pin(async {
+            let mut reports = reports.to_vec();
+            reports.iter_mut().for_each(|report| report.last_success = None);
+            self.0.report(&reports).await
+        })
+    }
+
+    fn clear<'a>(&'a self, clears: &'a [Clear]) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
+        Box::pin(async {
+            let settle = |clear: &Clear| {
+                let key = clear.key.clone();
+                let mut trip = Trip::new(key, clear.presented, clear.process, TIME);
+                trip.suspicion = Some(clear.suspicion);
+                trip.grace = TIME;
+                trip
+            };
+            let settles: Vec<Trip> = clears.iter().map(settle).collect();
+            self.0.trip(&settles).await
+        })
+    }
+
+    fn trip<'a>(&'a self, trips: &'a [Trip]) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
+        self.0.trip(trips)
+    }
+
+    fn lease<'a>(
+        &'a self,
+        requests: &'a [LeaseRequest],
+    ) -> BoxFuture<'a, Result<Vec<LeaseAnswer>, StorageError>> {
+        self.0.lease(requests)
+    }
+
+    fn settle<'a>(
+        &'a self,
+        settles: &'a [Settle],
+    ) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
+        self.0.settle(settles)
+    }
+
+    fn control<'a>(
+        &'a self,
+        commands: &'a [Control],
+    ) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
+        self.0.control(commands)
+    }
+
+    fn seed<'a>(&'a self, seeds: &'a [Seed]) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
+        self.0.seed(seeds)
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), StorageError>> {
+        self.0.probe()
+    }
+
+    fn watch(&self) -> BoxFuture<'_, Result<Box<dyn Watch>, StorageError>> {
+        self.0.watch()
+    }
+}
+
+/// Numbers that look random, and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn percent(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % 100
+    }
+}
+
+/// Sixteen processes at five hundred calls a second each, of which two in a hundred fail; when it
+/// opened, if it did.
+async fn scattered(circuits: &[Circuit], time: Duration) -> Option<Duration> {
+    let mut dice = Dice(0x2545_f491_4f6c_dd1d);
+    for milli in 0..u32::try_from(time.as_millis()).unwrap() {
+        for (number, circuit) in circuits.iter().enumerate() {
+            if (number as u32 + milli).is_multiple_of(2) {
+                let Ok(permit) = circuit.try_permit() else { return Some(milli * MILLI) };
+                if dice.percent() < 2 { permit.failure() } else { permit.success() }
+            }
+        }
+        sleep(MILLI).await;
+    }
+    None
+}
+
+#[tokio::test(start_paused = true)]
+async fn scattered_failures_never_open_a_healthy_fleet() {
+    let fleet = InStep::new();
+    let mut circuits = Vec::new();
+    for _ in 0..16 {
+        circuits.push(fleet.join().await.circuit("payments", Policy::default()));
+    }
+    sleep(100 * MILLI).await;
+    assert_eq!(scattered(&circuits, TIME).await, None);
+    assert_eq!(fleet.stored().await.generation, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_what_refutes_them_they_open_it_within_a_second() {
+    let fleet = InStep::new();
+    let mut circuits = Vec::new();
+    for _ in 0..16 {
+        let storage = Arc::new(Unrefuted(fleet.memory.clone()));
+        circuits
+            .push(ready(fleet.builder_on(storage)).await.circuit("payments", Policy::default()));
+    }
+    sleep(100 * MILLI).await;
+    let opened = scattered(&circuits, TIME).await.unwrap();
+    assert!(opened < Duration::from_secs(1), "after {opened:?}");
+    sleep(10 * MILLI).await;
+    assert!(circuits.iter().all(|circuit| circuit.state() == State::Open));
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore]
+async fn adhoc_slow_fleet() {
+    let runs: u64 = std::env::var("RUNS").unwrap().parse().unwrap();
+    let mut opened = 0;
+    for run in 0..runs {
+        let fleet = InStep::new();
+        let mut circuits = Vec::new();
+        for _ in 0..8 {
+            circuits.push(fleet.join().await.circuit("payments", Policy::default()));
+        }
+        let mut dice = Dice(0x2545_f491_4f6c_dd1d ^ (run * 7919 + 13));
+        for _ in 0..100 {
+            dice.percent();
+        }
+        let mut at: Vec<u64> = (0..8)
+            .map(|_| {
+                dice.percent();
+                dice.0 % 1000
+            })
+            .collect();
+        let mut now = 0;
+        let mut streak = 0;
+        let mut worst = 0;
+        'run: while now < 3_600_000 {
+            let next = *at.iter().min().unwrap();
+            sleep((next - now) as u32 * MILLI).await;
+            now = next;
+            for n in 0..8 {
+                if at[n] == now {
+                    let Ok(permit) = circuits[n].try_permit() else {
+                        println!(
+                            "run {run}: open after {now} ms, streak {streak}, own {:?}",
+                            circuits.iter().map(|c| c.fail_counter()).collect::<Vec<_>>()
+                        );
+                        opened += 1;
+                        break 'run;
+                    };
+                    if dice.percent() < 10 {
+                        permit.failure();
+                        streak += 1;
+                        worst = worst.max(streak);
+                    } else {
+                        permit.success();
+                        streak = 0;
+                    }
+                    dice.percent();
+                    at[n] = now
+                        + if std::env::var("POISSON").is_ok() {
+                            1 + (-(((dice.0 % 10000) as f64 + 1.0) / 10001.0).ln() * 1000.0) as u64
+                        } else {
+                            1000
+                        };
+                }
+            }
+        }
+        println!("run {run} worst streak {worst}");
+    }
+    println!("opened {opened} of {runs}");
+}
