@@ -6,8 +6,8 @@ use std::sync::{
 use infuse_axum::{
     MemoryStorage, Storage, StorageError,
     storage::{
-        BoxFuture, Control, Event, LeaseAnswer, LeaseRequest, Look, Report, Seed, Settle, Trip,
-        View, Watch,
+        BoxFuture, Clear, Control, Event, LeaseAnswer, LeaseRequest, Look, Report, Seed, Settle,
+        Trip, View, Watch,
     },
 };
 
@@ -50,6 +50,10 @@ impl Storage for Observed {
 
     fn trip<'a>(&'a self, trips: &'a [Trip]) -> Answered<'a, Vec<View>> {
         self.inner.trip(trips)
+    }
+
+    fn clear<'a>(&'a self, clears: &'a [Clear]) -> Answered<'a, Vec<View>> {
+        self.inner.clear(clears)
     }
 
     fn lease<'a>(&'a self, requests: &'a [LeaseRequest]) -> Answered<'a, Vec<LeaseAnswer>> {

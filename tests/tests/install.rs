@@ -662,12 +662,79 @@ async fn wrong_settings_are_all_said_and_the_router_is_left_alone() {
 }
 
 #[tokio::test]
-async fn redis_says_that_it_is_not_there_yet() {
-    let settings = [("infuse_redis_url", "redis://:Sunday-7@cache:6379")];
+async fn settings_of_redis_that_contradict_each_other_say_what_to_change() {
+    let settings = [
+        ("infuse_redis_url", "redis://:Sunday-7@one, redis://:Sunday-8@two/1"),
+        ("infuse_redis_mode", "cluster"),
+        ("infuse_redis_sentinel_password", "Sunday-9"),
+    ];
     let error = Infuse::builder().start(&config(&settings)).await.unwrap_err();
     let text = format!("{error} {error:?}");
-    assert!(text.contains("INFUSE_STORAGE=memory"), "{text}");
-    assert!(!text.contains("Sunday-7"), "{text}");
+    for part in ["passwords or databases differ", "database 0", "set it to `sentinel`"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("Sunday"), "{text}");
+}
+
+/// An address at which there is no Redis.
+const NOBODY: &str = "redis://127.0.0.1:1";
+
+#[tokio::test]
+async fn on_redis_a_name_that_is_spelt_unlike_its_key_is_warned_of() {
+    let warnings = async |settings: &[(&str, &str)], storage: Option<MemoryStorage>| {
+        let logs = Logs::catch();
+        let builder = Infuse::builder().service_name("user_service");
+        let builder = match storage {
+            Some(storage) => builder.storage(storage),
+            None => builder,
+        };
+        let infuse = builder.start(&config(settings)).await.unwrap();
+        infuse.shutdown().await;
+        let lines = logs.lines("WARN");
+        lines.into_iter().filter(|line| line.contains("user_service")).collect::<Vec<_>>()
+    };
+    let redis = ("infuse_redis_url", NOBODY);
+    for settings in [&[redis][..], &[redis, ("infuse_service_name", "User_Service")]] {
+        let lines = warnings(settings, None).await;
+        let name = settings.get(1).map_or("user_service", |(_, name)| name);
+        if name == "user_service" {
+            assert_eq!(lines.len(), 1, "{lines:#?}");
+            for part in ["`user-service`", "development:user-service", "INFUSE_SERVICE_CONNECTIONS"]
+            {
+                assert!(lines[0].contains(part), "{part}: {lines:#?}");
+            }
+        } else {
+            // The settings' name is taken, and has a warning of its own.
+            assert!(lines.is_empty(), "{lines:#?}");
+        }
+    }
+    let listed = ("infuse_service_connections", "user_service");
+    assert_eq!(warnings(&[redis, listed], None).await, [""; 0]);
+    assert_eq!(warnings(&[], None).await, [""; 0]);
+    assert_eq!(warnings(&[redis], Some(MemoryStorage::new())).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn the_circuit_that_is_seeded_is_spelt_as_the_connections_spell_it() {
+    for (listed, seeded) in [("none", "user-service"), ("payments, user_service", "user_service")] {
+        let storage = MemoryStorage::new();
+        let settings = [
+            ("infuse_service_name", "User_Service"),
+            ("infuse_initial_circuit_state", "open"),
+            ("infuse_service_connections", listed),
+        ];
+        let own = Infuse::builder().storage(storage.clone()).start(&config(&settings)).await;
+        let own = own.unwrap();
+        assert_eq!(own.settings().service_name.as_ref().unwrap().as_str(), seeded);
+        // A caller that lists it by this name shares it, and by no other.
+        for spelling in ["user-service", "user_service"] {
+            let caller = Infuse::builder().storage(storage.clone());
+            let caller = caller.start(&config(&[("infuse_service_connections", spelling)])).await;
+            let circuit = caller.unwrap().breaker("user-service").unwrap();
+            let expected = if spelling == seeded { State::Open } else { State::Closed };
+            assert_eq!(circuit.state(), expected, "{listed}: {spelling}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -857,7 +924,7 @@ async fn a_rejection_of_any_circuit_can_be_answered_like_that_of_a_service() {
 
 #[tokio::test]
 async fn a_storage_of_ones_own_is_used_whatever_the_settings_say() {
-    let config = config(&[("infuse_redis_url", "redis://localhost")]);
+    let config = config(&[("infuse_redis_url", "redis://one, redis://two")]);
     assert!(Infuse::builder().start(&config).await.is_err());
     Infuse::builder().storage(MemoryStorage::new()).start(&config).await.unwrap();
 }

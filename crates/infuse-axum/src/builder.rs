@@ -4,18 +4,20 @@ use axum::{BoxError, Router, body::Body};
 use bytes::Bytes;
 use config::Config;
 use http::{Request, Response, request};
-use infuse_storage::{Circuits, Listener, MemoryStorage, Outcome, Storage, TimeSource};
+use infuse_storage::{Circuits, Listener, Outcome, Storage, TimeSource};
 use tower::Service;
 
-#[cfg(feature = "tls")]
-use crate::client::install_crypto_provider;
 use crate::{
     Attempt, Infuse, InitError, ServiceClient,
     classify::{ClassifyFn, ExcludeFn},
     client::{ClientParts, OnRequest, ServiceConfig, Transport},
     infuse::{self, Inner},
     listeners::Listeners,
-    settings::{KnownNames, ServiceName, Settings, SettingsWarning, unseen_variables},
+    place,
+    settings::{
+        KnownNames, ServiceName, Settings, SettingsWarning, unseen_variables, warning_of_own_name,
+    },
+    start,
 };
 
 /// Installs Infuse with what settings cannot say.
@@ -62,9 +64,10 @@ pub struct InfuseBuilder {
 
 impl InfuseBuilder {
     pub(crate) fn new() -> Self {
-        // So early, because a client for `http_client` panics if it is built before.
+        // So early, because a client for `http_client` panics if it is built before; and whoever
+        // makes the first connection, that client, ours or one to Redis, finds it.
         #[cfg(feature = "tls")]
-        install_crypto_provider();
+        crate::crypto::install_provider();
         Self {
             service_name: None,
             listeners: Listeners::default(),
@@ -154,7 +157,7 @@ impl InfuseBuilder {
     }
 
     /// Shares circuits through this storage, whatever `INFUSE_STORAGE` says. Applications that
-    /// are given clones of one [`MemoryStorage`] share their circuits.
+    /// are given clones of one [`MemoryStorage`](crate::MemoryStorage) share their circuits.
     pub fn storage(mut self, storage: impl Storage) -> Self {
         self.storage = Some(Arc::new(storage));
         self
@@ -211,21 +214,7 @@ impl InfuseBuilder {
             .as_ref()
             .map(|name| infuse::circuit(&settings, &circuits, &self.listeners, name));
         let client = self.client(&settings, &circuits)?;
-        if !circuits.ready().await {
-            tracing::debug!(target: "infuse", "the storage was not there in time: circuits start closed");
-        }
-        match (own, settings.initial_state.state()) {
-            (Some(own), Some(state)) => {
-                // Heard by the fleet or not, the process goes on.
-                let _ = circuits.seed(&own, state).await;
-            }
-            (None, _) if settings.initial_state_set => tracing::warn!(
-                target: "infuse",
-                "INFUSE_INITIAL_CIRCUIT_STATE is set, but no circuit to put into that state: set \
-                 INFUSE_SERVICE_NAME to this application's name",
-            ),
-            _ => {}
-        }
+        start::ready(&settings, &circuits, own).await;
         let listeners = self.listeners;
         Ok(Infuse::new(Inner { settings, circuits, client, listeners }))
     }
@@ -244,15 +233,18 @@ impl InfuseBuilder {
                 .canonical(name)
                 .map_err(|source| InitError::ServiceName { name: name.clone(), source })?;
             settings.service_name = Some(canonical);
+            if let (None, Some(warning)) = (&self.storage, warning_of_own_name(settings, name)) {
+                tracing::warn!(target: "infuse", "service name {name:?} in the builder: {warning}");
+            }
         }
         Ok(())
     }
 
     fn start_circuits(&self, settings: &Settings) -> Result<Circuits, InitError> {
-        let storage = self
-            .storage
-            .clone()
-            .unwrap_or_else(|| Arc::new(MemoryStorage::with_clock(self.clock.clone())));
+        let storage = match &self.storage {
+            Some(storage) => Arc::clone(storage),
+            None => place::storage(settings, &self.clock)?,
+        };
         let template = settings.namespace_template.clone();
         let environment = settings.environment.clone();
         let circuits = Circuits::builder()
@@ -260,6 +252,8 @@ impl InfuseBuilder {
             .clock(self.clock.clone())
             .sync_interval(settings.sync_interval)
             .timeout(settings.redis.timeout)
+            .trip_grace(settings.trip_grace)
+            .trip_rest(settings.trip_rest)
             .fallback(settings.fallback_state)
             .namespace(move |name| match ServiceName::with_spelling(name) {
                 Ok(name) => template.render(&environment, &name),

@@ -55,7 +55,8 @@ impl Infuse {
     /// # Errors
     ///
     /// [`InitError`] when the settings are wrong; all that is wrong is said at once. Never because
-    /// the storage or a service cannot be reached. The router is untouched then.
+    /// the storage or a service cannot be reached: it waits for the storage no longer than
+    /// `INFUSE_REDIS_TIMEOUT`. The router is untouched then.
     pub async fn init_app<S>(app: &mut Router<S>, config: &Config) -> Result<Self, InitError>
     where
         S: Clone + Send + Sync + 'static,

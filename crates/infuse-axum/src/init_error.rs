@@ -36,6 +36,11 @@ pub enum InitError {
     /// No client could be made for a service.
     #[error(transparent)]
     Client(Box<dyn Error + Send + Sync>),
+    /// There can be no Redis storage by these settings. What is wrong with settings is found
+    /// before, so that this is a defect of Infuse.
+    #[cfg(feature = "redis")]
+    #[error("the Redis storage cannot be used")]
+    Redis(#[from] infuse_storage::RedisConfigError),
     /// Circuits could not be started.
     #[error("circuits could not be started")]
     Start(#[from] StartError),

@@ -33,13 +33,17 @@
 mod builder;
 mod classify;
 pub mod client;
+#[cfg(feature = "tls")]
+mod crypto;
 mod error;
 mod extract;
 mod infuse;
 mod init_error;
 mod listeners;
+mod place;
 mod problem;
 pub mod settings;
+mod start;
 
 pub use axum;
 pub use builder::InfuseBuilder;
@@ -56,6 +60,8 @@ pub use infuse_storage::{
     ProcessId, Reach, Rejected, StartError, State, StateChange, Storage, StorageError, TimeSource,
     Token, storage,
 };
+#[cfg(feature = "redis")]
+pub use infuse_storage::{RedisConfig, RedisConfigError, RedisStorage};
 pub use init_error::InitError;
 pub use reqwest;
 pub use settings::{Settings, load_config};

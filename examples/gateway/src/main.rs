@@ -9,7 +9,9 @@
 //! ```
 //!
 //! It listens on `BIND` (default `127.0.0.1:8080`) and logs by `RUST_LOG`. Everything else is set
-//! by `INFUSE_*` variables and by `infuse.toml` in the working directory.
+//! by `INFUSE_*` variables and by `infuse.toml` in the working directory. With
+//! `INFUSE_REDIS_URL=redis://127.0.0.1` it shares its circuits with every process that uses the
+//! same Redis and calls the services by the same names.
 
 mod forward;
 

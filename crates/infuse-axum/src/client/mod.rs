@@ -50,8 +50,6 @@ pub use response::ServiceResponse;
 pub use service::Service;
 pub use service_client::ServiceClient;
 
-#[cfg(feature = "tls")]
-pub(crate) use network::install_crypto_provider;
 pub(crate) use parts::{ClientError, ClientParts, OnRequest, ServiceConfig};
 pub(crate) use path::PathError;
 pub(crate) use transport::Transport;

@@ -41,7 +41,7 @@ fn build(redirects: u32, https: bool) -> reqwest::Result<Client> {
         .retry(reqwest::retry::never());
     #[cfg(feature = "tls")]
     let builder = {
-        install_crypto_provider();
+        crate::crypto::install_provider();
         if https {
             builder
         } else {
@@ -70,16 +70,6 @@ fn same_origin(redirects: u32) -> redirect::Policy {
             attempt.stop()
         }
     })
-}
-
-/// rustls panics at its first connection if it finds no provider, or more than one, so the
-/// process gets a default, unless it has one.
-#[cfg(feature = "tls")]
-pub(crate) fn install_crypto_provider() {
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // An error is another thread that was faster.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,14 @@ const UNITS: [(&str, u128); 4] =
 /// enough for the product with an hour to fit.
 const DIGITS: usize = 15;
 
+/// A thousandth of a second is what timers can tell apart. A circuit's keys last for a day.
+pub(super) const UP_TO_A_DAY: RangeInclusive<Duration> =
+    Duration::from_millis(1)..=Duration::from_secs(24 * 3600);
+pub(super) const UP_TO_AN_HOUR: RangeInclusive<Duration> =
+    Duration::from_millis(1)..=Duration::from_secs(3600);
+pub(super) const UP_TO_A_MINUTE: RangeInclusive<Duration> =
+    Duration::from_millis(1)..=Duration::from_secs(60);
+
 /// Reads a duration within `allowed`.
 ///
 /// The error says what is wrong and what to use instead.

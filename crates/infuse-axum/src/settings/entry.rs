@@ -35,13 +35,14 @@ impl Entry {
 
     /// The value as one text.
     pub(super) fn scalar(&self) -> Result<String, String> {
+        let list = || "a list; use one value".to_owned();
         match &self.kind {
-            ValueKind::Array(items) => match items.as_slice() {
-                // What `list_separator` makes of every value.
-                [item] if self.from_env => text(&item.kind),
-                _ => None,
+            // What `list_separator` makes of every value, of a password with a comma too.
+            ValueKind::Array(items) if self.from_env => {
+                let parts: Option<Vec<_>> = items.iter().map(|item| raw(&item.kind)).collect();
+                parts.map(|parts| parts.join(",").trim().to_owned()).ok_or_else(list)
             }
-            .ok_or_else(|| "a list; use one value".to_owned()),
+            ValueKind::Array(_) => Err(list()),
             kind => text(kind).ok_or_else(|| "a table; use one value".to_owned()),
         }
     }
@@ -82,10 +83,15 @@ impl Entry {
 /// A plain value as a text. Numbers are read from their text too, so that every source can write a
 /// value in the kind that it has.
 pub(super) fn text(kind: &ValueKind) -> Option<String> {
+    raw(kind).map(|text| text.trim().to_owned())
+}
+
+/// [`text`] with the spaces around it.
+fn raw(kind: &ValueKind) -> Option<String> {
     match kind {
         ValueKind::Table(_) | ValueKind::Array(_) => None,
         ValueKind::Nil => Some(String::new()),
-        ValueKind::String(text) => Some(text.trim().to_owned()),
+        ValueKind::String(text) => Some(text.clone()),
         other => Some(other.to_string()),
     }
 }

@@ -16,8 +16,13 @@ const DEPTH: usize = 8;
 
 /// Names that many an application has for settings of its own. Alone, and where Infuse's settings
 /// are found too, they are taken for the application's.
-const COMMON: [&str; 7] = [
+const COMMON: [&str; 12] = [
     "environment",
+    "redis_mode",
+    "redis_pool_size",
+    "redis_sentinel_master",
+    "redis_sentinel_password",
+    "redis_sentinel_username",
     "redis_timeout",
     "redis_url",
     "service_name",

@@ -8,7 +8,7 @@
 use super::{ParseServiceNameError, ServiceName, redact::Secrecy};
 
 /// Settings for the whole application.
-pub(super) const GENERAL: [&str; 22] = [
+pub(super) const GENERAL: [&str; 28] = [
     "breaker_exclude_exceptions",
     "breaker_half_open_max_calls",
     "breaker_listeners",
@@ -18,7 +18,13 @@ pub(super) const GENERAL: [&str; 22] = [
     "environment",
     "fallback_circuit_state",
     "initial_circuit_state",
+    "redis_key_layout",
     "redis_key_namespace_template",
+    "redis_mode",
+    "redis_pool_size",
+    "redis_sentinel_master",
+    "redis_sentinel_password",
+    "redis_sentinel_username",
     "redis_timeout",
     "redis_url",
     "service_body_limit",
@@ -78,6 +84,7 @@ impl Key {
     pub(super) fn secrecy(&self) -> Secrecy {
         match self {
             Key::General("redis_url") => Secrecy::RedisUrl,
+            Key::General("redis_sentinel_password") => Secrecy::Hidden,
             _ => Secrecy::Open,
         }
     }

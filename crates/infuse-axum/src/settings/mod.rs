@@ -86,13 +86,27 @@
 //! | setting | default | meaning |
 //! |---|---|---|
 //! | `INFUSE_STORAGE` | `redis` if there is an address, else `memory` | where circuits are kept |
-//! | `INFUSE_REDIS_URL` | – | `redis://host:6379/0` or `rediss://…`; several for Cluster or Sentinel |
-//! | `INFUSE_CACHES` | – | the address as Infuse for Python has it: JSON such as `{"infuse": {"HOST": "localhost", "PORT": 6379, "DATABASE": 0}}`, a table in a file, or `INFUSE_CACHES__INFUSE__HOST` and so on. The port is 6379 and the database 0 unless set |
-//! | `INFUSE_REDIS_KEY_NAMESPACE_TEMPLATE` | `{env}:{service_name}` | the namespace of a circuit's keys; a brace is written twice |
-//! | `INFUSE_REDIS_TIMEOUT` | 100ms | the longest that a request may wait for the lease of a trial call; up to 1m |
 //! | `INFUSE_SYNC_INTERVAL` | 1 | time between two polls of the storage; up to 1h |
 //! | `INFUSE_TRIP_GRACE` | 50ms | how long other processes may object to a trip by failures that were added up over all of them; up to 1m |
 //! | `INFUSE_TRIP_REST` | 250ms | how long nothing is added up after an objection; up to 1m |
+//!
+//! # Redis
+//!
+//! | setting | default | meaning |
+//! |---|---|---|
+//! | `INFUSE_REDIS_URL` | – | `redis://user:password@host:6379/0` or `rediss://…`; several for Sentinel or Cluster, all with the same user, password and database, which are those of the nodes that keep the data |
+//! | `INFUSE_CACHES` | – | the address as Infuse for Python has it: JSON such as `{"infuse": {"HOST": "localhost", "PORT": 6379, "DATABASE": 0}}`, a table in a file, or `INFUSE_CACHES__INFUSE__HOST` and so on. The port is 6379 and the database 0 unless set |
+//! | `INFUSE_REDIS_MODE` | `standalone` | what there is at the addresses: `standalone`, `sentinel` or `cluster` |
+//! | `INFUSE_REDIS_SENTINEL_MASTER` | – | the name that the sentinels have for the master; needed with `sentinel` |
+//! | `INFUSE_REDIS_SENTINEL_USERNAME` | none | the user at the sentinels |
+//! | `INFUSE_REDIS_SENTINEL_PASSWORD` | none | the password at the sentinels |
+//! | `INFUSE_REDIS_POOL_SIZE` | 4 | most connections for background work; 1 to 1000. One more is for leases, one for listening |
+//! | `INFUSE_REDIS_TIMEOUT` | 100ms | the longest that a request may wait for the lease of a trial call, and `init_app` for Redis; up to 1m |
+//! | `INFUSE_REDIS_KEY_NAMESPACE_TEMPLATE` | `{env}:{service_name}` | the namespace of a circuit's keys; a brace is written twice |
+//! | `INFUSE_REDIS_KEY_LAYOUT` | `infuse` | the names of keys: `infuse:<namespace>:<key>`, or with `pybreaker` `<namespace>:pybreaker:<key>` |
+//!
+//! They are refused where they contradict each other. Redis needs the feature `redis` of this
+//! crate, `rediss://` also `tls`. Certificates are always checked, by those of the system.
 //!
 //! # A `Config` of one's own
 //!
@@ -103,27 +117,36 @@
 //! with `separator("__")` and no `prefix_separator`, a prefix hides them altogether, which
 //! [`unseen_variables`] finds. `try_parsing(true)` turns a name such as `0012` into `12`.
 
+mod addresses;
 mod breaker;
+mod contradictions;
 mod duration;
 mod entry;
 mod exclusion;
+mod features;
 mod hidden;
 mod initial_state;
 mod key;
+mod key_layout;
 mod known;
 mod load;
 mod name;
 mod nearest;
+mod own_name;
 mod problem;
 mod reader;
 mod redact;
 mod redis;
+mod redis_mode;
+mod redis_url;
 mod resolve;
 mod resolved;
+mod secret;
 mod service;
 mod service_url;
 mod size;
 mod storage;
+mod storage_kind;
 mod template;
 mod values;
 
@@ -131,11 +154,18 @@ pub use breaker::BreakerSettings;
 pub use exclusion::{Exclusion, ParseExclusionError};
 pub use hidden::unseen_variables;
 pub use initial_state::InitialState;
+pub use key_layout::KeyLayout;
 pub use known::KnownNames;
 pub use load::{ConfigFileError, load_config};
 pub use name::{ParseServiceNameError, ServiceName};
 pub use problem::{SettingsErrors, SettingsProblem, SettingsWarning};
-pub use redis::{RedisSettings, RedisUrl, StorageKind};
+pub use redis::RedisSettings;
+pub use redis_mode::RedisMode;
+pub use redis_url::RedisUrl;
 pub use resolved::Settings;
+pub use secret::Secret;
 pub use service::ServiceSettings;
+pub use storage_kind::StorageKind;
 pub use template::Template;
+
+pub(crate) use own_name::warning as warning_of_own_name;

@@ -3,11 +3,26 @@
 use super::key::{GENERAL, PER_SERVICE, Unknown};
 
 /// Settings of Infuse for Python, or of other hands, that have another name here.
-const ELSEWHERE: [(&str, &str); 4] = [
+const ELSEWHERE: [(&str, &str); 5] = [
     ("cache", "caches"),
     ("env", "environment"),
     ("initial_state", "initial_circuit_state"),
     ("fallback_state", "fallback_circuit_state"),
+    ("redis_sentinel_user", "redis_sentinel_username"),
+];
+
+/// What other programs have settings of their own for, and Infuse has in the address of Redis.
+const IN_THE_URL: [&str; 10] = [
+    "redis_database",
+    "redis_db",
+    "redis_host",
+    "redis_password",
+    "redis_port",
+    "redis_ssl",
+    "redis_tls",
+    "redis_user",
+    "redis_username",
+    "password",
 ];
 
 /// What to say about an unknown key, and how a setting is spelt.
@@ -34,6 +49,13 @@ pub(super) fn remedy(unknown: &Unknown, spell: impl Fn(Option<&str>, &str) -> St
         return "not a setting of Infuse; it reads HOST, PORT and DATABASE of the cache `infuse`, and \
                 INFUSE_REDIS_URL, which can have a password"
             .to_owned();
+    }
+    if service.is_none() && IN_THE_URL.contains(&name) {
+        return format!(
+            "not a setting of Infuse; it is part of `{}`: `redis://user:password@host:6379/0`, or \
+             `rediss://…` for TLS",
+            spell(None, "redis_url")
+        );
     }
     let found = match service {
         Some(_) => nearest(name, &PER_SERVICE),
@@ -99,6 +121,11 @@ mod tests {
             ("storge", "storage"),
             ("env", "environment"),
             ("cache", "caches"),
+            ("sentinel_master", "redis_sentinel_master"),
+            ("redis_sentinel_user", "redis_sentinel_username"),
+            ("pool_size", "redis_pool_size"),
+            ("key_layout", "redis_key_layout"),
+            ("redis_mod", "redis_mode"),
         ] {
             let expected = format!("not a setting of Infuse; did you mean `{meant}`?");
             assert_eq!(remedy_of(None, name), expected, "{name}");
@@ -114,6 +141,18 @@ mod tests {
             "not a setting of Infuse; did you mean `INFUSE_SERVICES__MY_APP__URL`, with two `_` around \
              the name?"
         );
+    }
+
+    #[test]
+    fn parts_of_the_address() {
+        for name in IN_THE_URL {
+            assert_eq!(
+                remedy_of(None, name),
+                "not a setting of Infuse; it is part of `redis_url`: \
+                 `redis://user:password@host:6379/0`, or `rediss://…` for TLS"
+            );
+        }
+        assert!(remedy_of(Some("a"), "password").starts_with("not a setting of a service"));
     }
 
     #[test]

@@ -141,6 +141,11 @@ impl Report {
         self.warnings.push(SettingsWarning(problem));
     }
 
+    /// How many problems there are so far.
+    pub(super) fn errors(&self) -> usize {
+        self.problems.len()
+    }
+
     /// The warnings if there are no problems. Both are sorted, since tables are not.
     pub(super) fn finish(mut self) -> Result<Vec<SettingsWarning>, SettingsErrors> {
         self.warnings.sort();

@@ -25,6 +25,20 @@ impl<'a> Reader<'a> {
         parsed.map_err(|message| self.report.error(entry.problem(message))).ok()
     }
 
+    /// A setting with one value, `default` if it is not set; `None` if it is wrong, which is
+    /// reported.
+    pub(super) fn one_or<T>(
+        &mut self,
+        key: &Key,
+        default: T,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        match self.entry(key) {
+            Some(_) => self.one(key, parse),
+            None => Some(default),
+        }
+    }
+
     /// A list of names, without repeats.
     pub(super) fn many<T: PartialEq>(
         &mut self,

@@ -2,7 +2,7 @@
 
 use config::{Value, ValueKind};
 
-use super::redis::RedisUrl;
+use super::RedisUrl;
 
 /// The most characters of a value that are shown.
 const SHOWN: usize = 80;

@@ -1,28 +1,28 @@
 //! From values to [`Settings`].
 
-use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use infuse_storage::State;
 use url::Url;
 
 use super::{
     BreakerSettings, Exclusion, InitialState, KnownNames, ServiceName, ServiceSettings, Settings,
-    Template, duration,
+    Template,
+    duration::{self, UP_TO_A_DAY, UP_TO_A_MINUTE, UP_TO_AN_HOUR},
     exclusion::BUILT_IN,
+    features::Features,
     key::Key,
+    own_name,
     problem::SettingsProblem,
     reader::{Reader, whole},
     service_url, size, storage,
 };
 
-/// A thousandth of a second is what timers can tell apart. A circuit's keys last for a day.
-const UP_TO_A_DAY: RangeInclusive<Duration> =
-    Duration::from_millis(1)..=Duration::from_secs(24 * 3600);
-const UP_TO_AN_HOUR: RangeInclusive<Duration> =
-    Duration::from_millis(1)..=Duration::from_secs(3600);
-const UP_TO_A_MINUTE: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(60);
-
-pub(super) fn settings(reader: &mut Reader<'_>, known: &KnownNames) -> Settings {
+pub(super) fn settings(
+    reader: &mut Reader<'_>,
+    known: &KnownNames,
+    features: Features,
+) -> Settings {
     let mut settings = Settings::default();
     let key = Key::General;
     let connections = connections(reader);
@@ -46,11 +46,13 @@ pub(super) fn settings(reader: &mut Reader<'_>, known: &KnownNames) -> Settings 
     set(&mut settings.trip_grace, grace);
     let rest = reader.one(&key("trip_rest"), |text| duration::parse(text, &UP_TO_A_MINUTE));
     set(&mut settings.trip_rest, rest);
-    let timeout = reader.one(&key("redis_timeout"), |text| duration::parse(text, &UP_TO_A_MINUTE));
-    set(&mut settings.redis.timeout, timeout);
-    storage::resolve(reader, known, &mut settings);
+    storage::resolve(reader, known, features, &mut settings);
     settings.breaker = breaker(reader, key, known, &settings.breaker);
     services(reader, known, &connections, &mut settings);
+    settings.connections = connections;
+    if !known.has_storage() {
+        warn_of_spelling(reader, &settings);
+    }
     settings
 }
 
@@ -201,6 +203,15 @@ fn url_template(reader: &mut Reader<'_>, settings: &mut Settings) -> Option<Temp
     })?;
     settings.service_url_template = template.clone();
     Some(template)
+}
+
+/// Warns of a name that its callers may spell otherwise, and then share another circuit.
+fn warn_of_spelling(reader: &mut Reader<'_>, settings: &Settings) {
+    let Some(entry) = reader.entry(&Key::General("service_name")) else { return };
+    let spelt = entry.scalar().unwrap_or_default();
+    if let Some(message) = own_name::warning(settings, &spelt) {
+        reader.report.warn(entry.problem(message));
+    }
 }
 
 fn warn_of_no_effect(reader: &mut Reader<'_>, name: &ServiceName) {

@@ -5,8 +5,8 @@ use infuse_storage::State;
 
 use super::{
     BreakerSettings, InitialState, KnownNames, ParseServiceNameError, RedisSettings, ServiceName,
-    ServiceSettings, SettingsErrors, SettingsWarning, StorageKind, Template, hidden,
-    problem::Report, reader::Reader, resolve, values::Values,
+    ServiceSettings, SettingsErrors, SettingsWarning, StorageKind, Template, features::Features,
+    hidden, problem::Report, reader::Reader, resolve, values::Values,
 };
 
 /// Everything that can be set, checked and with defaults filled in.
@@ -30,7 +30,7 @@ pub struct Settings {
     pub fallback_state: Option<State>,
     /// `INFUSE_STORAGE`: where circuits are kept. Default Redis if an address is set, else memory.
     pub storage: StorageKind,
-    /// How Redis is reached.
+    /// How Redis is reached, and how circuits are kept there.
     pub redis: RedisSettings,
     /// `INFUSE_REDIS_KEY_NAMESPACE_TEMPLATE`: the namespace of a circuit's keys. Default
     /// `{env}:{service_name}`.
@@ -51,6 +51,8 @@ pub struct Settings {
     pub services: BTreeMap<ServiceName, ServiceSettings>,
     /// Circuits for which something was set, and which are no service that can be called.
     pub circuits: BTreeMap<ServiceName, BreakerSettings>,
+    /// `INFUSE_SERVICE_CONNECTIONS`: the services whose names have a spelling.
+    pub(super) connections: Vec<ServiceName>,
 }
 
 impl Default for Settings {
@@ -71,6 +73,7 @@ impl Default for Settings {
             breaker: BreakerSettings::default(),
             services: BTreeMap::new(),
             circuits: BTreeMap::new(),
+            connections: Vec::new(),
         }
     }
 }
@@ -88,11 +91,19 @@ impl Settings {
         config: &Config,
         known: &KnownNames,
     ) -> Result<(Self, Vec<SettingsWarning>), SettingsErrors> {
+        Self::read(config, known, Features::HERE)
+    }
+
+    pub(super) fn read(
+        config: &Config,
+        known: &KnownNames,
+        features: Features,
+    ) -> Result<(Self, Vec<SettingsWarning>), SettingsErrors> {
         let mut report = Report::default();
         let values = Values::collect(config, &mut report);
         hidden::warn_of_lost_prefix(config, &values, &mut report);
         let mut reader = Reader { values: &values, report: &mut report };
-        let settings = resolve::settings(&mut reader, known);
+        let settings = resolve::settings(&mut reader, known, features);
         Ok((settings, report.finish()?))
     }
 

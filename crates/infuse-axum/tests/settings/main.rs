@@ -6,6 +6,7 @@
 
 mod files;
 mod never_panics;
+mod redis;
 mod sources;
 mod values;
 

@@ -7,13 +7,12 @@ use infuse_axum::settings::{Settings, unseen_variables};
 
 use crate::{bad, config, from_both, from_env, from_file, good, lines, read, vars, warned};
 
-const SET: [(&str, &str); 8] = [
+const SET: [(&str, &str); 7] = [
     ("INFUSE_SERVICE_NAME", "orders"),
     ("INFUSE_SERVICE_CONNECTIONS", "user-service"),
     ("INFUSE_BREAKER_MAX_FAILURE", "3"),
     ("INFUSE_BREAKER_EXCLUDE_EXCEPTIONS", "503,timeout"),
     ("INFUSE_CACHES", r#"{"infuse": {"HOST": "cache", "PORT": 6379}}"#),
-    ("INFUSE_STORAGE", "memory"),
     ("INFUSE_SERVICES__PAYMENTS__URL", "http://127.0.0.1:81"),
     ("INFUSE_SERVICES__USER_SERVICE__BREAKER_RESET_TIMEOUT", "2.5"),
 ];
@@ -175,7 +174,6 @@ fn two_spellings_in_one_rank() {
         bad(from_env(&[
             ("INFUSE_REDIS_URL", "redis://:hunter2@a"),
             ("INFUSE_REDIS__URL", "redis://:hunter3@a"),
-            ("INFUSE_STORAGE", "memory"),
         ])),
         "INFUSE_REDIS_URL = \"redis://:***@a\" (from the environment): `INFUSE_REDIS__URL` is \
          the same setting and has another value, \"redis://:***@a\" (from the environment); keep \
@@ -244,8 +242,8 @@ fn unknown_keys_in_a_file_are_errors() {
             "infuse.potato (from the application's Config): not a setting of Infuse",
         ),
         (
-            "infuse.redis_mode = 'cluster'",
-            "infuse.redis_mode (from the application's Config): not a setting of Infuse",
+            "infuse.redis_topology = 'cluster'",
+            "infuse.redis_topology (from the application's Config): not a setting of Infuse",
         ),
         (
             "infuse.services.a.tiemout = 1",
@@ -289,7 +287,11 @@ fn unknown_variables_are_warnings() {
             "not a setting of Infuse; did you mean `INFUSE_BREAKER_MAX_FAILURE`?",
         ),
         ("INFUSE_ENABLED", "not a setting of Infuse"),
-        ("INFUSE_REDIS_PASSWORD", "not a setting of Infuse"),
+        (
+            "INFUSE_REDIS_PASSWORD",
+            "not a setting of Infuse; it is part of `INFUSE_REDIS_URL`: \
+             `redis://user:password@host:6379/0`, or `rediss://…` for TLS",
+        ),
         (
             "INFUSE_SERVICES__A__TIMEUOT",
             "not a setting of Infuse; did you mean `INFUSE_SERVICES__A__TIMEOUT`?",

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use infuse_axum::settings::{
-    BreakerSettings, Exclusion, InitialState, KnownNames, ServiceName, Settings, StorageKind,
+    BreakerSettings, Exclusion, InitialState, KeyLayout, KnownNames, RedisMode, ServiceName,
+    Settings, StorageKind,
 };
 use infuse_storage::State;
 
@@ -24,6 +25,12 @@ fn nothing_set_is_the_documented_defaults() {
     assert_eq!(settings.storage, StorageKind::Memory);
     assert!(settings.redis.urls.is_empty());
     assert_eq!(settings.redis.timeout, Duration::from_millis(100));
+    assert_eq!(settings.redis.mode, RedisMode::Standalone);
+    assert_eq!(settings.redis.key_layout, KeyLayout::Infuse);
+    assert_eq!(settings.redis.pool_size, 4);
+    assert_eq!(settings.redis.sentinel_master, None);
+    assert_eq!(settings.redis.sentinel_username, None);
+    assert_eq!(settings.redis.sentinel_password, None);
     assert_eq!(settings.sync_interval, Duration::from_secs(1));
     assert_eq!(settings.trip_grace, Duration::from_millis(50));
     assert_eq!(settings.trip_rest, Duration::from_millis(250));
@@ -47,12 +54,18 @@ fn nothing_set_is_the_documented_defaults() {
 #[test]
 fn everything_set_in_the_environment() {
     let settings = good(from_env(&[
-        ("INFUSE_SERVICE_NAME", "Orders_API"),
+        ("INFUSE_SERVICE_NAME", "orders-api"),
         ("INFUSE_ENVIRONMENT", "production"),
         ("INFUSE_INITIAL_CIRCUIT_STATE", "Half_Open"),
         ("INFUSE_FALLBACK_CIRCUIT_STATE", "open"),
-        ("INFUSE_STORAGE", "memory"),
-        ("INFUSE_REDIS_URL", "redis://one:6379/1, rediss://u:pw@two"),
+        ("INFUSE_STORAGE", "redis"),
+        ("INFUSE_REDIS_URL", "rediss://u:pw@one:6380/1, rediss://u:pw@two/1"),
+        ("INFUSE_REDIS_MODE", "Sentinel"),
+        ("INFUSE_REDIS_SENTINEL_MASTER", "main"),
+        ("INFUSE_REDIS_SENTINEL_USERNAME", "watcher"),
+        ("INFUSE_REDIS_SENTINEL_PASSWORD", "0012"),
+        ("INFUSE_REDIS_POOL_SIZE", "1000"),
+        ("INFUSE_REDIS_KEY_LAYOUT", "pybreaker"),
         ("INFUSE_REDIS_TIMEOUT", "20ms"),
         ("INFUSE_REDIS_KEY_NAMESPACE_TEMPLATE", "{{{env}:{service_name}}}"),
         ("INFUSE_SYNC_INTERVAL", "0.5"),
@@ -84,10 +97,16 @@ fn everything_set_in_the_environment() {
         (InitialState::HalfOpen, true)
     );
     assert_eq!(settings.fallback_state, Some(State::Open));
-    assert_eq!(settings.storage, StorageKind::Memory);
-    let urls: Vec<_> = settings.redis.urls.iter().map(|url| url.expose()).collect();
-    assert_eq!(urls, ["redis://one:6379/1", "rediss://u:pw@two"]);
-    assert_eq!(settings.redis.timeout, Duration::from_millis(20));
+    assert_eq!(settings.storage, StorageKind::Redis);
+    let redis = &settings.redis;
+    let urls: Vec<_> = redis.urls.iter().map(|url| url.expose()).collect();
+    assert_eq!(urls, ["rediss://u:pw@one:6380/1", "rediss://u:pw@two/1"]);
+    assert_eq!((redis.mode, redis.key_layout), (RedisMode::Sentinel, KeyLayout::Pybreaker));
+    assert_eq!(redis.sentinel_master.as_deref(), Some("main"));
+    assert_eq!(redis.sentinel_username.as_deref(), Some("watcher"));
+    assert_eq!(redis.sentinel_password.as_ref().map(|secret| secret.expose()), Some("0012"));
+    assert_eq!(redis.pool_size, 1_000);
+    assert_eq!(redis.timeout, Duration::from_millis(20));
     assert_eq!(settings.namespace(&name("payments")), "{production:payments}");
     assert_eq!(settings.sync_interval, Duration::from_millis(500));
     assert_eq!(settings.trip_grace, Duration::from_millis(10));
@@ -196,6 +215,24 @@ fn one_wrong_value_each() {
         ("BREAKER_RESET_TIMEOUT", "25h", "too long; use 1ms to 24h".to_owned()),
         ("BREAKER_RESET_TIMEOUT", "inf", duration.to_owned()),
         ("REDIS_TIMEOUT", "2m", "too long; use 1ms to 1m".to_owned()),
+        ("REDIS_POOL_SIZE", "0", "out of range; use 1 to 1000".to_owned()),
+        ("REDIS_POOL_SIZE", "1001", "out of range; use 1 to 1000".to_owned()),
+        ("REDIS_POOL_SIZE", "many", "not a whole number; use 1 to 1000".to_owned()),
+        (
+            "REDIS_MODE",
+            "single",
+            "not a mode of Redis; use `standalone`, `sentinel` or `cluster`".to_owned(),
+        ),
+        (
+            "REDIS_KEY_LAYOUT",
+            "python",
+            "not a layout of keys; use `infuse` or `pybreaker`".to_owned(),
+        ),
+        (
+            "REDIS_SENTINEL_MASTER",
+            "my master",
+            "' ' is not allowed; use the name in `sentinel monitor`".to_owned(),
+        ),
         ("SYNC_INTERVAL", "0.1ms", "too short; use 1ms to 1h".to_owned()),
         ("TRIP_GRACE", "-1", "must be greater than 0; use 1ms to 1m".to_owned()),
         ("TRIP_REST", "NaN", duration.to_owned()),
@@ -411,134 +448,4 @@ fn settings_of_a_service_that_cannot_be_called_are_a_warning() {
           service `paymnets` cannot be called; list it in INFUSE_SERVICE_CONNECTIONS or set its \
           URL"]
     );
-}
-
-#[test]
-fn redis_is_not_there_yet() {
-    for (pairs, message) in [
-        (
-            &[("INFUSE_STORAGE", "redis")][..],
-            "INFUSE_STORAGE = \"redis\" (from the environment): the Redis storage is not there \
-             yet; set INFUSE_STORAGE=memory",
-        ),
-        (
-            &[("INFUSE_REDIS_URL", "redis://user:hunter2@cache/3")],
-            "INFUSE_REDIS_URL = \"redis://user:***@cache/3\" (from the environment): the Redis \
-             storage is not there yet; set INFUSE_STORAGE=memory or remove this address",
-        ),
-        (
-            &[("INFUSE_CACHES__INFUSE__HOST", "cache")],
-            "INFUSE_CACHES__INFUSE__HOST = \"cache\" (from the environment): the Redis storage \
-             is not there yet; set INFUSE_STORAGE=memory or remove this address",
-        ),
-    ] {
-        assert_eq!(bad(from_env(pairs)), message);
-    }
-}
-
-#[test]
-fn the_address_of_redis() {
-    let json = r#"{"infuse": {"HOST": "cache", "PORT": 6380, "DATABASE": 15}}"#;
-    let memory = ("INFUSE_STORAGE", "memory");
-    for (pairs, file, url) in [
-        (&[("INFUSE_CACHES", json)][..], "", "redis://cache:6380/15"),
-        (&[("INFUSE_CACHES__INFUSE", r#"{"host": "cache"}"#)], "", "redis://cache:6379/0"),
-        (&[("INFUSE_CACHES__INFUSE__HOST", "::1")], "", "redis://[::1]:6379/0"),
-        (&[], "INFUSE_CACHES = {infuse = {HOST = 'cache', PORT = 1}}", "redis://cache:1/0"),
-        (&[], "[infuse.caches.infuse]\nhost = 'cache'", "redis://cache:6379/0"),
-        // The environment beats the file, field by field and whole.
-        (
-            &[("INFUSE_CACHES__INFUSE__PORT", "7")],
-            "infuse.caches.infuse = {host = 'cache', port = 1}",
-            "redis://cache:7/0",
-        ),
-        (
-            &[("INFUSE_REDIS_URL", "redis://env")],
-            "infuse.caches.infuse.host = 'file'",
-            "redis://env",
-        ),
-        (
-            &[("INFUSE_CACHES__INFUSE__HOST", "env")],
-            "infuse.redis_url = 'redis://file'",
-            "redis://env:6379/0",
-        ),
-        (&[("INFUSE_REDIS__URL", "redis://env")], "", "redis://env"),
-        // The same address twice.
-        (
-            &[
-                ("INFUSE_REDIS_URL", "redis://u:pw@cache/15"),
-                ("INFUSE_CACHES__INFUSE__HOST", "cache"),
-                ("INFUSE_CACHES__INFUSE__DATABASE", "15"),
-            ],
-            "",
-            "redis://u:pw@cache/15",
-        ),
-        (&[], "infuse.redis_url = ['redis://:a,b@one']", "redis://:a,b@one"),
-    ] {
-        let pairs: Vec<_> = pairs.iter().copied().chain([memory]).collect();
-        let settings = good(from_both(file, &pairs));
-        let urls: Vec<_> = settings.redis.urls.iter().map(|url| url.expose()).collect();
-        assert_eq!(urls, [url], "{pairs:?} {file}");
-    }
-}
-
-#[test]
-fn wrong_addresses_of_redis() {
-    let example = "use `{\"infuse\": {\"HOST\": \"localhost\", \"PORT\": 6379, \"DATABASE\": 0}}`";
-    for (pairs, message) in [
-        (
-            &[("INFUSE_CACHES", "{\"infuse\": {\"HOST\": \"hunter2\"")][..],
-            format!(
-                "INFUSE_CACHES = (not shown) (from the environment): not JSON (line 1, column 29); {example}"
-            ),
-        ),
-        (
-            &[("INFUSE_CACHES", "[1]")],
-            format!(
-                "INFUSE_CACHES = (not shown) (from the environment): not a table of caches; {example}"
-            ),
-        ),
-        (
-            &[("INFUSE_CACHES__INFUSE__PORT", "6379")],
-            "INFUSE_CACHES__INFUSE__HOST: not set, but `INFUSE_CACHES__INFUSE__PORT` is; set it \
-             too"
-            .to_owned(),
-        ),
-        (
-            &[
-                ("INFUSE_REDIS_URL", "redis://a:1"),
-                ("INFUSE_CACHES__INFUSE__HOST", "b"),
-                ("INFUSE_STORAGE", "memory"),
-            ],
-            "INFUSE_REDIS_URL = \"redis://a:1\" (from the environment): \
-             `INFUSE_CACHES__INFUSE__HOST` gives another address, \"redis://b:6379/0\" (from the \
-             environment); keep one"
-                .to_owned(),
-        ),
-        (
-            &[("INFUSE_REDIS_URL", "http://u:hunter2@a")],
-            "INFUSE_REDIS_URL = \"http://u:***@a\" (from the environment): not a URL of Redis; \
-             use `redis://host:6379/0` or `rediss://…`"
-                .to_owned(),
-        ),
-        (
-            &[("INFUSE_REDIS_URL", "redis://a, redis://:hunter/2@b"), ("INFUSE_STORAGE", "memory")],
-            "INFUSE_REDIS_URL = \"redis://a, redis://***\" (from the environment): \
-             \"redis://***\": not a URL (empty host); in a password write `%40` for `@`, \
-             `%2F` for `/`, `%3F` for `?` and `%23` for `#`"
-                .to_owned(),
-        ),
-    ] {
-        assert_eq!(bad(from_env(pairs)), message);
-    }
-}
-
-#[test]
-fn no_secret_is_in_debug() {
-    let settings = good(from_env(&[
-        ("INFUSE_REDIS_URL", "redis://user:hunter2@cache"),
-        ("INFUSE_STORAGE", "memory"),
-    ]));
-    let debug = format!("{settings:?}");
-    assert!(debug.contains("redis://user:***@cache") && !debug.contains("hunter2"), "{debug}");
 }

@@ -298,7 +298,7 @@ async fn http2_is_judged_like_http1() {
     #[cfg(feature = "tls")]
     let client = client.tls_certs_only([]);
     #[cfg(feature = "tls")]
-    install_crypto_provider();
+    crate::crypto::install_provider();
     let client = client.build().unwrap();
     let target = || {
         let mut target = target(&url, 0);
