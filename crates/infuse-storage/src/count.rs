@@ -290,6 +290,13 @@ mod tests {
     }
 
     #[test]
+    fn one_that_was_cleared_unheard_does_not_come() {
+        let mut count = Count::default();
+        count.learn(&view(1, None), None, true, &here(0));
+        assert!(!count.learn(&view(0, Some(5)), None, true, &here(0)));
+    }
+
+    #[test]
     fn one_that_lapsed_does_not_come_back_either() {
         let mut count = Count::default();
         count.learn(&view(0, Some(5)), None, true, &here(0));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use infuse_storage::{Circuit, Outcome, Policy, Reach, State};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::support::{
     RESET, SECOND, fail, fail_times,
@@ -82,6 +82,21 @@ async fn its_share_joins_up_with_the_failures_of_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn its_own_trials_that_fail_count_for_the_fleet() {
+    let (fleet, _script, sick, well) = refuted().await;
+    fail_times(&sick, 5).await;
+    sleep(RESET / 2).await;
+    // What failed before no longer counts.
+    succeed(&well).await;
+    sleep(RESET / 2).await;
+    assert_eq!(fleet.stored().await.failures, 0);
+    try_once(&sick, Outcome::Failure).await;
+    sleep(100 * MILLI).await;
+    assert_eq!(fleet.stored().await.failures, 1);
+    assert_eq!((sick.state(), well.state()), (State::Open, State::Closed));
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_is_believed_if_others_fail_too() {
     let (fleet, _script, sick, well) = refuted().await;
     fail(&well).await;
@@ -90,10 +105,13 @@ async fn it_is_believed_if_others_fail_too() {
     fail(&sick).await;
     sleep(10 * MILLI).await;
     assert_eq!(sick.snapshot().fleet_failures, 2);
+    let started = Instant::now();
     for _ in 0..4 {
         sick.try_permit().unwrap().failure();
     }
+    // At once, not when a grace ends.
     until_both(&sick, &well, State::Open).await;
+    assert!(started.elapsed() <= 20 * MILLI, "{:?}", started.elapsed());
     assert_eq!(fleet.stored().await.generation, 4);
 }
 

@@ -127,21 +127,21 @@ async fn a_success_within_the_grace_clears_wherever_it_is() {
 
 #[tokio::test(start_paused = true)]
 async fn successes_are_told_apart_by_less_than_a_coarse_tick() {
-    // Wherever the coarse tick is written.
-    for offset in 0..10 {
+    // Wherever the coarse tick is written, and a fine one too.
+    for (offset, gap) in (0..50).flat_map(|offset| [(offset, 1), (offset, 10)]) {
         let fleet = InStep::new();
         let witness = payments(&fleet.join().await);
         let raiser = payments(&fleet.join().await);
-        sleep(100 * MILLI + 5 * offset * MILLI).await;
+        sleep(100 * MILLI + offset * MILLI).await;
         succeed(&witness).await;
-        sleep(10 * MILLI).await;
+        sleep(gap * MILLI).await;
         fails_elsewhere(&fleet, 4).await;
         fail(&raiser).await;
         sleep(8 * MILLI).await;
         assert!(witness.snapshot().suspect);
         succeed(&witness).await;
         sleep(SECOND).await;
-        assert_eq!(witness.state(), State::Closed, "{offset}");
+        assert_eq!(witness.state(), State::Closed, "{offset} {gap}");
     }
 }
 

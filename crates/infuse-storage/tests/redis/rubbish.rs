@@ -220,6 +220,17 @@ async fn one_who_knows_nothing_takes_what_is_left_of_a_bad_record() {
 }
 
 #[tokio::test]
+async fn a_bad_record_prolongs_no_opening() {
+    let circuit = Fixture::with_clock().await;
+    // Shorter than what a stranger's opening lasts.
+    let open = circuit.trip(Presented::NOTHING, Duration::from_secs(5)).await;
+    circuit.command("HSET", "record", &["generation", "abc"]).await;
+    let view = circuit.look((&open).into()).await;
+    assert_view(&view, State::Open, 1);
+    assert_eq!(view.time_left, Duration::from_secs(5));
+}
+
+#[tokio::test]
 async fn every_verb_is_applied_after_mending() {
     let circuit = Fixture::new().await;
     let spoil = async || {
