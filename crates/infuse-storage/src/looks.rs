@@ -23,6 +23,13 @@ pub(crate) struct Looks {
     said_slow: bool,
 }
 
+/// Whether a look waits for its circuit's turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Haste {
+    InTurn,
+    AtOnce,
+}
+
 impl Looks {
     pub(crate) fn add_urgent(&mut self, node: Arc<Node>) {
         self.urgent.push_back(node);
@@ -58,12 +65,22 @@ impl Looks {
 
     /// Looks at as many circuits as may be now; whether the storage answered.
     pub(crate) async fn look(&mut self, hub: &Hub) -> bool {
+        self.look_in(hub, Haste::InTurn).await
+    }
+
+    /// [`look`](Self::look), also at circuits that have sent much lately: the storage is back, and
+    /// its word is taken before anything else happens.
+    pub(crate) async fn look_at_once(&mut self, hub: &Hub) -> bool {
+        self.look_in(hub, Haste::AtOnce).await
+    }
+
+    async fn look_in(&mut self, hub: &Hub, haste: Haste) -> bool {
         let now = Instant::now();
         while self.recent.front().is_some_and(|(at, _)| now.duration_since(*at) >= SECOND) {
             self.recent.pop_front();
         }
         let spent: usize = self.recent.iter().map(|(_, looks)| looks).sum();
-        let nodes = self.take(now, MOST.saturating_sub(spent));
+        let nodes = self.take(now, haste, MOST.saturating_sub(spent));
         if nodes.is_empty() {
             return true;
         }
@@ -73,7 +90,7 @@ impl Looks {
         answered
     }
 
-    fn take(&mut self, now: Instant, most: usize) -> Vec<Arc<Node>> {
+    fn take(&mut self, now: Instant, haste: Haste, most: usize) -> Vec<Arc<Node>> {
         let (mut nodes, mut put_off) = (Vec::new(), Vec::new());
         while nodes.len() < most {
             if let Some(node) = self.urgent.pop_front() {
@@ -81,7 +98,8 @@ impl Looks {
                 if node.looked_at().is_some() {
                     continue;
                 }
-                if node.next_command(now) > now { put_off.push(node) } else { nodes.push(node) }
+                let waits = haste == Haste::InTurn && node.next_command(now) > now;
+                if waits { put_off.push(node) } else { nodes.push(node) }
             } else if let Some(node) = self.round.pop_front() {
                 if node.looked_at().is_none_or(|at| self.round_at.is_some_and(|round| at < round)) {
                     nodes.push(node);

@@ -151,7 +151,7 @@ impl Replicator {
             }
         }
         hub.heed_events();
-        if seed_late(hub).await && self.looks.look(hub).await {
+        if seed_late(hub).await && self.looks.look_at_once(hub).await {
             hub.find();
             // One that came after the look was made, and was ignored.
             if hub.heed_events() {

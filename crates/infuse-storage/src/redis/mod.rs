@@ -71,8 +71,8 @@
 //!
 //! `~*:pybreaker:*` are the keys of the other layout, beside `~infuse:pybreaker:probe`. A database
 //! other than 0 needs `+select`, the servers behind Sentinel `+role`, a cluster `+cluster|slots`
-//! and `+asking`. From Redis 7.2 on clients tell what they are: without `+client|setinfo` that is
-//! refused, which harms nothing but is noted in `ACL LOG`.
+//! and `+asking`. Clients tell what they are when they connect: in 6.2, and from 7.2 on without
+//! `+client|setinfo`, that is refused, which harms nothing but is noted in `ACL LOG`.
 
 mod codec;
 mod config;
