@@ -4,6 +4,7 @@
 //! - [`Double`] is the service: a server that fails in every way that a server can.
 //! - [`Stage`] is the program: an axum app with Infuse that calls it. [`serve`] runs any app.
 //! - [`Gateway`] and [`Process`] run the examples as the processes that they are.
+//! - [`Fleet`] is several processes that share a circuit through one Redis, each a [`Worker`].
 //! - [`Authority`], [`SecureService`] and [`RefusingService`] are for https and HTTP/2.
 //! - [`eventually`] waits for what happens in its own time, [`Logs`] catches what is logged.
 //!
@@ -12,6 +13,7 @@
 mod app;
 mod double;
 mod eventually;
+mod fleet;
 mod gateway;
 mod logs;
 mod observed;
@@ -26,6 +28,7 @@ mod stage;
 pub use app::{App, client, serve};
 pub use double::{Answer, Double, Received};
 pub use eventually::eventually;
+pub use fleet::{Fleet, Worker};
 pub use gateway::Gateway;
 pub use logs::Logs;
 pub use observed::Observed;
