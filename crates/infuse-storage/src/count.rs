@@ -7,6 +7,7 @@ use crate::{
     ProcessId, SuspicionId, View,
     run::{Baseline, Run},
     suspected::Suspected,
+    when::When,
 };
 
 /// What is known of the fleet's count of failures, in one generation.
@@ -18,7 +19,7 @@ pub(crate) struct Count {
     /// The newest suspicion that is known to be over.
     over: u64,
     /// When the rest after a cleared suspicion is over, by this process's clock.
-    rest_until: Duration,
+    pub(crate) rest_until: When,
     /// The most that the storage may count of this process.
     sent: u32,
     baseline: Baseline,
@@ -63,7 +64,7 @@ pub(crate) enum Reporting {
 impl Count {
     /// What a view says of a generation that was not known before.
     pub(crate) fn of(view: &View, now: Duration) -> Self {
-        let rest_until = now.saturating_add(view.rest);
+        let rest_until = now.saturating_add(view.rest).into();
         Self { clears: view.clears, rest_until, ..Self::default() }
     }
 
@@ -108,7 +109,7 @@ impl Count {
             self.baseline = Baseline::of(run, view.share);
             self.sent = view.share;
         }
-        let rest_until = here.now.saturating_add(view.rest);
+        let rest_until = When::from(here.now.saturating_add(view.rest));
         self.rest_until = if cleared { rest_until } else { self.rest_until.min(rest_until) };
         self.failures = view.failures;
         let new = self.learn_suspicion(view, asked, here);
@@ -164,7 +165,7 @@ impl Count {
     /// What to report of a run, at most `most`.
     pub(crate) fn report(&self, run: Run, most: u32, now: Duration) -> Reporting {
         let share = self.baseline.share(run).min(most);
-        let rest = self.rest_until.saturating_sub(now);
+        let rest = self.rest_until.left(now);
         match share {
             0 => Reporting::Nothing,
             _ if !rest.is_zero() => Reporting::Rests(rest),

@@ -8,6 +8,7 @@ use crate::{
     count::{Count, CountAsked, Here},
     run::Run,
     trust::Trust,
+    when::When,
 };
 
 /// The last view from the storage, and what follows from it. Its times are those of this process's
@@ -19,9 +20,9 @@ use crate::{
 pub(crate) struct Known {
     pub(crate) generation: u64,
     pub(crate) state: State,
-    open_until: Duration,
+    pub(crate) open_until: When,
     /// When the storage last said anything about the circuit.
-    pub(crate) heard_at: Option<Duration>,
+    pub(crate) heard_at: Option<When>,
     pub(crate) count: Count,
     pub(crate) trust: Trust,
     /// Whether the storage was lost, and has not said anything since.
@@ -76,7 +77,7 @@ impl Known {
         Self {
             generation: 0,
             state: State::Closed,
-            open_until: Duration::ZERO,
+            open_until: When::START,
             heard_at: None,
             count: Count::default(),
             trust: Trust::default(),
@@ -90,7 +91,7 @@ impl Known {
     /// What a verb presents.
     pub(crate) fn presented(&self, now: Duration) -> Presented {
         let time_left = match self.state {
-            State::Open => self.open_until.saturating_sub(now),
+            State::Open => self.open_until.left(now),
             State::Closed | State::HalfOpen => Duration::ZERO,
         };
         Presented { generation: self.generation, state: self.state, time_left }
@@ -108,7 +109,7 @@ impl Known {
 
     /// Takes over what the storage says.
     pub(crate) fn learn(&mut self, view: &View, heard: Heard<'_>, here: &Here) -> Learnt {
-        self.heard_at = Some(here.now);
+        self.heard_at = Some(here.now.into());
         if view.generation < self.generation {
             return Learnt { step: Step::Nothing, suspect: false };
         }
@@ -141,8 +142,8 @@ impl Known {
         self.generation = view.generation;
         self.state = view.state;
         self.open_until = match view.state {
-            State::Open => now.saturating_add(view.time_left),
-            State::Closed | State::HalfOpen => Duration::ZERO,
+            State::Open => now.saturating_add(view.time_left).into(),
+            State::Closed | State::HalfOpen => When::START,
         };
     }
 }

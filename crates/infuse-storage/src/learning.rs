@@ -70,7 +70,7 @@ impl Node {
             known.seen_success = breaker.last_success_tick();
             let apart = breaker.state() != known.state
                 && !self.decides_alone()
-                && !lock(&self.pending).is_due();
+                && !self.has_change_to_tell();
             // Twice: at the first time the breaker may just have changed and not said so yet.
             let apart_again = apart && known.apart;
             known.apart = apart && !apart_again;

@@ -53,6 +53,7 @@ mod suspected;
 mod suspicions;
 mod ticks;
 mod trust;
+mod when;
 
 pub use circuit::{Circuit, CircuitPermit, Reach};
 pub use circuits::{Circuits, CircuitsBuilder};

@@ -5,7 +5,7 @@ use std::{
     mem,
     sync::{
         Arc, Mutex, OnceLock, Weak,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -30,10 +30,10 @@ pub(crate) struct Node {
     pub(crate) hub: Weak<Hub>,
     pub(crate) me: Weak<Node>,
     breaker: OnceLock<Weak<Breaker>>,
-    /// What it goes by in the storage, unless that is what the participant goes by.
-    process: OnceLock<ProcessId>,
+    /// What it goes by in the storage, unless that is what the participant goes by: 0 then.
+    process: AtomicU64,
     pub(crate) known: Mutex<Known>,
-    pub(crate) pending: Mutex<Pending>,
+    pending: Mutex<Pending>,
     /// How many runs of failures have ended.
     pub(crate) runs: AtomicU32,
     /// The tick at the last failure.
@@ -63,7 +63,7 @@ impl Node {
             hub,
             me: me.clone(),
             breaker: OnceLock::new(),
-            process: OnceLock::new(),
+            process: AtomicU64::new(0),
             known: Mutex::new(Known::nothing()),
             pending: Mutex::default(),
             runs: AtomicU32::new(0),
@@ -88,12 +88,15 @@ impl Node {
 
     /// Goes by an id of its own, because another circuit of this participant has the same key.
     pub(crate) fn go_by(&self, process: ProcessId) {
-        // Told once, before anybody has seen it.
-        let _ = self.process.set(process);
+        // Relaxed, also below: told once, before anybody has seen it.
+        self.process.store(process.as_u64(), Ordering::Relaxed);
     }
 
     pub(crate) fn process(&self, hub: &Hub) -> ProcessId {
-        self.process.get().copied().unwrap_or(hub.process)
+        match self.process.load(Ordering::Relaxed) {
+            0 => hub.process,
+            own => ProcessId::from_u64(own),
+        }
     }
 
     pub(crate) fn generation(&self) -> u64 {
@@ -104,7 +107,7 @@ impl Node {
         let known = lock(&self.known);
         Seen {
             generation: known.generation,
-            view_age: known.heard_at.map(|at| now.saturating_sub(at)),
+            view_age: known.heard_at.map(|at| now.saturating_sub(at.time())),
             suspect: known.count.suspected.is_some(),
             failures: known.count.failures,
         }
@@ -193,6 +196,11 @@ impl Node {
         mem::take(&mut *lock(&self.pending))
     }
 
+    /// Whether a change of the circuit is still to be told.
+    pub(crate) fn has_change_to_tell(&self) -> bool {
+        lock(&self.pending).is_due()
+    }
+
     /// Puts a report off.
     pub(crate) fn put_off_report(&self) {
         self.enqueue_quietly(|pending| pending.failures = true);
@@ -265,6 +273,6 @@ mod tests {
     #[test]
     fn a_node_is_small() {
         let size = size_of::<Node>();
-        assert!(size <= 512, "{size} bytes");
+        assert!(size <= 336, "{size} bytes");
     }
 }

@@ -54,7 +54,7 @@ impl Outgoing {
             && breaker.state() == State::Open
         {
             let open_time = breaker.retry_after().unwrap_or_default();
-            let mut trip = Trip::new(node.key.clone(), presented, node.process(hub), open_time);
+            let mut trip = Trip::new(node.key.clone(), *presented, node.process(hub), open_time);
             trip.thresholds = Thresholds::from(&policy);
             self.trips.push(trip, node, asked);
         }

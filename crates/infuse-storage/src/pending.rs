@@ -11,8 +11,8 @@ pub(crate) struct Pending {
     pub(crate) look: bool,
     /// Whether failures were counted. How many there are is asked when they are told.
     pub(crate) failures: bool,
-    /// What the process knew when it tripped.
-    pub(crate) trip: Option<Presented>,
+    /// What the process knew when it tripped. Boxed, because it is seldom there.
+    pub(crate) trip: Option<Box<Presented>>,
     pub(crate) settles: Vec<(u64, Outcome)>,
 }
 

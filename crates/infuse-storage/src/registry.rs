@@ -21,8 +21,9 @@ pub(crate) struct Registry(Mutex<Maps>);
 #[derive(Debug, Default)]
 struct Maps {
     by_name: HashMap<Arc<str>, Entry>,
-    /// Several where names are spelt alike in the storage.
-    by_key: HashMap<CircuitKey, Vec<Arc<Node>>>,
+    by_key: HashMap<CircuitKey, Arc<Node>>,
+    /// Those whose key another had before, because their names are spelt alike in the storage.
+    namesakes: HashMap<CircuitKey, Vec<Arc<Node>>>,
 }
 
 impl Registry {
@@ -43,13 +44,14 @@ impl Registry {
             return (entry.clone(), false);
         }
         maps.by_name.insert(Arc::clone(name), made.clone());
-        let same = maps.by_key.entry(made.node.key.clone()).or_default();
-        if !same.is_empty() {
+        let (key, node) = (made.node.key.clone(), Arc::clone(&made.node));
+        if maps.by_key.contains_key(&key) {
             // Else the shares of the two would replace each other.
-            made.node.go_by(ProcessId::random());
+            node.go_by(ProcessId::random());
+            maps.namesakes.entry(key).or_default().push(node);
+        } else {
+            maps.by_key.insert(key, node);
         }
-        same.reserve_exact(1);
-        same.push(Arc::clone(&made.node));
         (made, true)
     }
 
@@ -62,6 +64,8 @@ impl Registry {
     }
 
     pub(crate) fn nodes_of(&self, key: &CircuitKey) -> Vec<Arc<Node>> {
-        lock(&self.0).by_key.get(key).cloned().unwrap_or_default()
+        let maps = lock(&self.0);
+        let namesakes = maps.namesakes.get(key).into_iter().flatten();
+        maps.by_key.get(key).into_iter().chain(namesakes).cloned().collect()
     }
 }

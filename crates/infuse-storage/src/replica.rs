@@ -55,7 +55,7 @@ impl Replica for Node {
                 lock(&self.pace).charge_trip(now);
                 self.enqueue(|pending| {
                     pending.failures = false;
-                    pending.trip = Some(presented);
+                    pending.trip = Some(Box::new(presented));
                 });
             }
         }

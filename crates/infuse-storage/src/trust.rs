@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use infuse_core::{Cause, State};
 
-use crate::{ProcessId, View};
+use crate::{ProcessId, View, when::When};
 
 /// How many reset timeouts a process whose trip was refuted opens only itself.
 const APART_FOR: u32 = 10;
@@ -18,7 +18,7 @@ pub(crate) struct Trust {
     /// The circuit is open because of its trip, and no trial of another process has failed since.
     tripped: bool,
     /// Until when it opens only itself.
-    apart_until: Duration,
+    pub(crate) apart_until: When,
 }
 
 /// What becomes of a trip.
@@ -42,7 +42,7 @@ impl Trust {
 
     /// Whether it opens only itself.
     pub(crate) fn is_apart(&self, now: Duration) -> bool {
-        now < self.apart_until
+        !self.apart_until.left(now).is_zero()
     }
 
     /// The storage has changed the circuit.
@@ -61,7 +61,8 @@ impl Trust {
             (State::HalfOpen, Cause::TrialStarted) => self.tripped = was.tripped,
             (State::Open, Cause::TrialFailed) => self.tripped = mine && was.tripped,
             (State::Closed, Cause::TrialSucceeded) if was.tripped && !mine => {
-                self.apart_until = now.saturating_add(reset_timeout.saturating_mul(APART_FOR));
+                self.apart_until =
+                    now.saturating_add(reset_timeout.saturating_mul(APART_FOR)).into();
             }
             _ => {}
         }
