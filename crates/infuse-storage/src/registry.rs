@@ -1,5 +1,5 @@
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map},
     sync::{Arc, Mutex},
 };
 
@@ -45,12 +45,16 @@ impl Registry {
         }
         maps.by_name.insert(Arc::clone(name), made.clone());
         let (key, node) = (made.node.key.clone(), Arc::clone(&made.node));
-        if maps.by_key.contains_key(&key) {
-            // Else the shares of the two would replace each other.
-            node.go_by(ProcessId::random());
-            maps.namesakes.entry(key).or_default().push(node);
-        } else {
-            maps.by_key.insert(key, node);
+        let Maps { by_key, namesakes, .. } = &mut *maps;
+        match by_key.entry(key) {
+            hash_map::Entry::Vacant(first) => {
+                first.insert(node);
+            }
+            hash_map::Entry::Occupied(other) => {
+                // Else the shares of the two would replace each other.
+                node.go_by(ProcessId::random());
+                namesakes.entry(other.key().clone()).or_default().push(node);
+            }
         }
         (made, true)
     }
