@@ -1,11 +1,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use infuse_core::{Breaker, BreakerBuilder, Cause, Listener, Policy, State, TimeSource};
-use tokio::{
-    runtime::Handle,
-    sync::Notify,
-    time::{Instant, timeout, timeout_at},
-};
+use tokio::{runtime::Handle, sync::Notify, time::timeout};
 
 use crate::{
     Circuit, CircuitKey, MemoryStorage, Reach, Seed, StartError, Storage,
@@ -147,11 +143,14 @@ impl Circuits {
         }
         breaker.put(state, Cause::Seed);
         hub.add_late_seed(LateSeed { node, token, state });
+        // The storage may have come back just now.
+        hub.wake();
         Reach::Local
     }
 
     /// Stops sharing: leases are given back, what is pending is told, the tasks end. Calls are
-    /// still guarded afterwards, in this process alone. It takes at most 2 s, and may be
+    /// still guarded afterwards, in this process alone. It takes at most twice the storage's
+    /// timeout, once for what is under way and once for the rest, and no more than 2 s; and may be
     /// repeated.
     ///
     /// # Cancel safety
@@ -159,7 +158,7 @@ impl Circuits {
     /// Sharing stops as soon as this is polled first. To be sure of the rest, repeat it.
     pub async fn shutdown(&self) {
         let hub = &self.0;
-        let deadline = Instant::now() + FAREWELL;
+        let limit = hub.options.timeout.min(FAREWELL / 2);
         let mut done = hub.farewell.lock().await;
         if *done {
             return;
@@ -168,7 +167,7 @@ impl Circuits {
         hub.close();
         // It finishes what it has begun, so that nothing is told out of order.
         if let Some(mut task) = hub.take_task()
-            && timeout_at(deadline, &mut task).await.is_err()
+            && timeout(limit, &mut task).await.is_err()
         {
             task.abort();
         }
@@ -180,7 +179,8 @@ impl Circuits {
             }
         };
         // Out of time: leases end by themselves, and tasks that still wait are dropped.
-        let _ = timeout_at(deadline, async { tokio::join!(told, asked) }).await;
+        let _ = timeout(limit, async { tokio::join!(told, asked) }).await;
+        hub.storage.release();
         *done = true;
     }
 }

@@ -5,7 +5,7 @@ use std::{
     future::Future,
     mem,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -84,6 +84,8 @@ pub(crate) struct Held {
     pub(crate) token: u64,
     pub(crate) node: Arc<Node>,
     ends: Duration,
+    /// Whether its trial is over, and the storage does not know.
+    over: bool,
 }
 
 /// A seed that the storage was not there to take.
@@ -233,6 +235,11 @@ impl Hub {
         self.notify.notify_one();
     }
 
+    /// There is something to tell.
+    pub(crate) async fn woken(&self) {
+        self.notify.notified().await;
+    }
+
     /// Events were or may have been missed: every circuit is to be looked at.
     pub(crate) fn look_at_everything(&self) {
         for node in self.registry.nodes() {
@@ -257,6 +264,10 @@ impl Hub {
         seeds.push(seed);
     }
 
+    pub(crate) fn has_late_seeds(&self) -> bool {
+        !lock(&self.late_seeds).is_empty()
+    }
+
     pub(crate) fn late_seeds(&self) -> Vec<LateSeed> {
         lock(&self.late_seeds).clone()
     }
@@ -269,9 +280,14 @@ impl Hub {
 /// Leases.
 impl Hub {
     /// Runs a task that asks for a lease.
-    pub(crate) fn spawn_ask(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn_ask(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+        let ending = OnPanic(Arc::downgrade(self));
         let mut asks = lock(&self.asks);
         while asks.try_join_next().is_some() {}
+        let task = async move {
+            let _ending = ending;
+            task.await;
+        };
         asks.spawn_on(task, &self.runtime);
     }
 
@@ -284,15 +300,34 @@ impl Hub {
         let ends = now.saturating_add(lease);
         let mut held = lock(&self.held);
         held.retain(|held| now < held.ends);
-        held.push(Held { token, node: Arc::clone(node), ends });
+        held.push(Held { token, node: Arc::clone(node), ends, over: false });
     }
 
     pub(crate) fn release(&self, token: u64) {
         lock(&self.held).retain(|held| held.token != token);
     }
 
+    /// The trial is over. The lease is held until the storage knows.
+    pub(crate) fn trial_over(&self, token: u64) {
+        for held in lock(&self.held).iter_mut().filter(|held| held.token == token) {
+            held.over = true;
+        }
+    }
+
     pub(crate) fn take_held(&self) -> Vec<Held> {
         mem::take(&mut *lock(&self.held))
+    }
+
+    /// Leases of trials that are over without the storage having been told: it was lost.
+    pub(crate) fn take_orphaned(&self) -> Vec<Held> {
+        let now = self.now();
+        let mut held = lock(&self.held);
+        let (orphaned, kept) = mem::take(&mut *held)
+            .into_iter()
+            .filter(|held| now < held.ends)
+            .partition(|held| held.over);
+        *held = kept;
+        orphaned
     }
 }
 
@@ -323,6 +358,18 @@ impl Hub {
         }
     }
 
+    /// A storage that panics is not asked again, by whoever it was.
+    pub(crate) fn end_by_panic(&self) {
+        let first = self.close();
+        self.registry.nodes().iter().for_each(|node| node.forget());
+        if first {
+            tracing::error!(
+                target: "infuse",
+                "the storage panicked: circuits go on in this process alone",
+            );
+        }
+    }
+
     /// Sharing has ended; whether it had not before.
     pub(crate) fn close(&self) -> bool {
         let first = self.standing.close();
@@ -336,6 +383,19 @@ impl Hub {
 
     pub(crate) fn take_task(&self) -> Option<JoinHandle<()>> {
         lock(&self.task).take()
+    }
+}
+
+/// Ends sharing if a task that asks the storage panics.
+struct OnPanic(Weak<Hub>);
+
+impl Drop for OnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(hub) = self.0.upgrade()
+        {
+            hub.end_by_panic();
+        }
     }
 }
 

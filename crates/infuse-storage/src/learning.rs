@@ -135,7 +135,7 @@ impl Node {
             ?here,
             ?there,
             "processes go by different thresholds for circuit {}: {here:?} here, {there:?} in \
-             another",
+             the one that last reported failures",
             breaker.name(),
         );
     }

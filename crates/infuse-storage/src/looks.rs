@@ -1,4 +1,8 @@
-use std::{cmp::Reverse, collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -8,13 +12,17 @@ use crate::{Look, hub::Hub, known::Asked, node::Node};
 const IDLE: Duration = Duration::from_secs(60);
 /// Most circuits that are looked at in any second.
 const MOST: usize = 500;
+/// How many are looked at by one verb, which has a limit.
+const AT_ONCE: usize = 100;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Which circuits are to be looked at, and how many may be.
 #[derive(Default)]
 pub(crate) struct Looks {
-    /// Those that asked for it.
+    /// Those that asked for it, each once.
     urgent: VecDeque<Arc<Node>>,
+    /// The addresses of those.
+    asked: HashSet<usize>,
     /// Those whose turn it is.
     round: VecDeque<Arc<Node>>,
     round_at: Option<Instant>,
@@ -32,7 +40,9 @@ enum Haste {
 
 impl Looks {
     pub(crate) fn add_urgent(&mut self, node: Arc<Node>) {
-        self.urgent.push_back(node);
+        if self.asked.insert(Arc::as_ptr(&node) as usize) {
+            self.urgent.push_back(node);
+        }
     }
 
     /// Whether circuits still wait for their look.
@@ -47,7 +57,7 @@ impl Looks {
         let mut nodes = hub.registry.nodes();
         nodes.retain(|node| node.wants_look(now, IDLE));
         // Those that were not looked at for longest come first.
-        nodes.sort_by_cached_key(|node| Reverse(node.looked_at().map(Reverse)));
+        nodes.sort_by_cached_key(|node| node.looked_at());
         let most = (MOST as f64 * hub.options.sync_interval.as_secs_f64()) as usize;
         if nodes.len() > most.max(1) && !self.said_slow {
             self.said_slow = true;
@@ -63,7 +73,7 @@ impl Looks {
         self.round_at = Some(now);
     }
 
-    /// Looks at as many circuits as may be now; whether the storage answered.
+    /// Looks at as many circuits as may be now; whether the storage answered, if one was due.
     pub(crate) async fn look(&mut self, hub: &Hub) -> bool {
         self.look_in(hub, Haste::InTurn).await
     }
@@ -82,33 +92,44 @@ impl Looks {
         let spent: usize = self.recent.iter().map(|(_, looks)| looks).sum();
         let nodes = self.take(now, haste, MOST.saturating_sub(spent));
         if nodes.is_empty() {
-            return true;
+            return !self.are_due();
         }
         self.recent.push_back((now, nodes.len()));
-        let answered = look_at(hub, &nodes).await;
+        let mut answered = true;
+        for part in nodes.chunks(AT_ONCE) {
+            answered = answered && look_at(hub, part).await;
+        }
         hub.progress.send_modify(|_| {});
         answered
     }
 
     fn take(&mut self, now: Instant, haste: Haste, most: usize) -> Vec<Arc<Node>> {
+        let waits = |node: &Node| haste == Haste::InTurn && node.next_command(now) > now;
         let (mut nodes, mut put_off) = (Vec::new(), Vec::new());
-        while nodes.len() < most {
-            if let Some(node) = self.urgent.pop_front() {
-                // Somebody else may have looked since.
-                if node.looked_at().is_some() {
-                    continue;
-                }
-                let waits = haste == Haste::InTurn && node.next_command(now) > now;
-                if waits { put_off.push(node) } else { nodes.push(node) }
-            } else if let Some(node) = self.round.pop_front() {
-                if node.looked_at().is_none_or(|at| self.round_at.is_some_and(|round| at < round)) {
-                    nodes.push(node);
-                }
-            } else {
-                break;
+        while nodes.len() < most
+            && let Some(node) = self.urgent.pop_front()
+        {
+            if waits(&node) {
+                put_off.push(node);
+                continue;
+            }
+            self.asked.remove(&(Arc::as_ptr(&node) as usize));
+            // Somebody else may have looked since.
+            if node.looked_at().is_none() {
+                nodes.push(node);
             }
         }
-        self.urgent.extend(put_off);
+        self.urgent.extend(put_off.drain(..));
+        while nodes.len() < most
+            && let Some(node) = self.round.pop_front()
+        {
+            let since = |at| self.round_at.is_some_and(|round| at < round);
+            if !node.looked_at().is_none_or(since) {
+                continue;
+            }
+            if waits(&node) { put_off.push(node) } else { nodes.push(node) }
+        }
+        self.round.extend(put_off);
         nodes
     }
 }

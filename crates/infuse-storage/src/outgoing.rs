@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use crate::{
     Report, Settle, StorageError, Thresholds, Trip, View,
-    hub::Hub,
+    hub::{Held, Hub},
     known::{Asked, Heard},
     node::Node,
     reporting::Reports,
@@ -86,9 +86,9 @@ impl Outgoing {
         }
     }
 
-    /// Gives back every lease that this process still holds.
-    pub(crate) fn add_held(&mut self, hub: &Hub) {
-        for held in hub.take_held() {
+    /// Gives back leases.
+    pub(crate) fn add_held(&mut self, hub: &Hub, held: Vec<Held>) {
+        for held in held {
             let asked = held.node.ask_storage(hub.now());
             let (key, token) = (held.node.key.clone(), hub.token(held.token));
             let settle = Settle::new(key, asked.presented, token, Outcome::Ignored);
@@ -99,9 +99,10 @@ impl Outgoing {
     pub(crate) async fn send(self, hub: &Hub) {
         let Self { settles, trips, reports } = self;
         let result = settles.tell(hub, |verbs| hub.storage.settle(verbs)).await;
-        if result.is_err() {
-            for (node, settle) in settles.nodes.iter().zip(&settles.verbs) {
-                node.count_here([settle.outcome]);
+        for (node, settle) in settles.nodes.iter().zip(&settles.verbs) {
+            match result {
+                Ok(()) => hub.release(settle.token.number),
+                Err(_) => node.count_here([settle.outcome]),
             }
         }
         result.unwrap_or_else(|untold| untold.lose(hub));

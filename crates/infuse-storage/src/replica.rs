@@ -63,12 +63,12 @@ impl Replica for Node {
 
     fn trial_over(&self, token: u64, outcome: Outcome) {
         if let Some(hub) = self.hub.upgrade() {
-            hub.release(token);
+            hub.trial_over(token);
         }
         let Some(hub) = self.sharing() else { return self.count_here([outcome]) };
         self.enqueue(|pending| pending.settles.push((token, outcome)));
-        // Lost in between: nobody comes for it any more.
-        if hub.standing.is_lost() {
+        // Lost in between, or over: nobody comes for it any more.
+        if hub.standing.is_alone() {
             self.forget_pending();
         }
     }

@@ -19,6 +19,7 @@ use crate::{
     hub::Hub,
     known::{Asked, Heard},
     looks::Looks,
+    node::Node,
     outgoing::Outgoing,
     random,
     reporting::Reports,
@@ -47,13 +48,10 @@ struct Ending(Weak<Hub>);
 impl Drop for Ending {
     fn drop(&mut self) {
         let Some(hub) = self.0.upgrade() else { return };
-        if hub.close() && std::thread::panicking() {
-            // Nor is it asked again by whoever shuts down.
-            hub.registry.nodes().iter().for_each(|node| node.forget());
-            tracing::error!(
-                target: "infuse",
-                "the storage panicked: circuits go on in this process alone",
-            );
+        if std::thread::panicking() {
+            hub.end_by_panic()
+        } else {
+            hub.close();
         }
     }
 }
@@ -106,32 +104,36 @@ impl Replicator {
                 return self.poll_at;
             }
         }
-        let again = self.flush(hub).await;
+        if hub.has_late_seeds() {
+            seed_late(hub).await;
+        }
+        let told = flush(hub).await;
+        told.looks.into_iter().for_each(|node| self.looks.add_urgent(node));
+        let mut again = told.again;
         if Instant::now() >= self.poll_at {
             self.poll_at = Instant::now() + jittered(hub.options.sync_interval);
             self.looks.begin_round(hub);
         }
+        let mut wanted = Vec::new();
         if !hub.standing.is_alone() {
-            self.looks.look(hub).await;
+            // What happens meanwhile is told all the same: looks may take long.
+            let look = self.looks.look(hub);
+            tokio::pin!(look);
+            loop {
+                tokio::select! {
+                    biased;
+                    _ = &mut look => break,
+                    () = hub.woken() => {
+                        let told = flush(hub).await;
+                        wanted.extend(told.looks);
+                        again = [again, told.again].into_iter().flatten().min();
+                    }
+                }
+            }
         }
+        wanted.into_iter().for_each(|node| self.looks.add_urgent(node));
         let looks = self.looks.are_due().then(|| Instant::now() + LOOKS_WAIT);
         [again, looks].into_iter().flatten().fold(self.poll_at, Instant::min)
-    }
-
-    /// Tells the storage what happened here; when the next turn is worth it, if something has to
-    /// wait.
-    async fn flush(&mut self, hub: &Hub) -> Option<Instant> {
-        let mut out = Outgoing::default();
-        let mut again = None;
-        for node in hub.take_queue() {
-            let left = out.add(hub, &node, Reports::InTurn);
-            if left.look {
-                self.looks.add_urgent(node);
-            }
-            again = [again, left.again].into_iter().flatten().min();
-        }
-        out.send(hub).await;
-        again
     }
 
     /// Tries to find a storage that is lost.
@@ -152,13 +154,40 @@ impl Replicator {
         }
         hub.heed_events();
         if seed_late(hub).await && self.looks.look_at_once(hub).await {
+            // The fleet need not wait until they end.
+            let mut out = Outgoing::default();
+            out.add_held(hub, hub.take_orphaned());
             hub.find();
+            out.send(hub).await;
             // One that came after the look was made, and was ignored.
             if hub.heed_events() {
                 hub.look_at_everything();
             }
         }
     }
+}
+
+/// What is left when the storage was told what happened here.
+struct Flushed {
+    /// Those that want a look.
+    looks: Vec<Arc<Node>>,
+    /// When there is more to tell that has to wait.
+    again: Option<Instant>,
+}
+
+/// Tells the storage what happened here.
+async fn flush(hub: &Hub) -> Flushed {
+    let mut out = Outgoing::default();
+    let mut flushed = Flushed { looks: Vec::new(), again: None };
+    for node in hub.take_queue() {
+        let left = out.add(hub, &node, Reports::InTurn);
+        if left.look {
+            flushed.looks.push(node);
+        }
+        flushed.again = [flushed.again, left.again].into_iter().flatten().min();
+    }
+    out.send(hub).await;
+    flushed
 }
 
 /// Sends the seeds that the storage was not there to take; whether it answered.
@@ -210,7 +239,7 @@ pub(crate) async fn farewell(hub: &Hub) {
     for node in hub.take_queue() {
         out.add(hub, &node, Reports::Last);
     }
-    out.add_held(hub);
+    out.add_held(hub, hub.take_held());
     tokio::join!(out.send(hub), suspicions::farewell(hub));
 }
 

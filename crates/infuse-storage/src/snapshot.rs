@@ -26,8 +26,8 @@ pub struct CircuitSnapshot {
     pub retry_after: Option<Duration>,
     /// Trial calls of this process that are in flight.
     pub trials: u32,
-    /// Whether the circuit is shared at the moment: not while the storage is lost, nor after
-    /// shutdown.
+    /// Whether the circuit is shared at the moment, with whomever its storage reaches: not while
+    /// that is lost, nor after shutdown.
     pub shared: bool,
     /// How long ago the storage last said anything about the circuit, in seconds; unset if it
     /// never did.

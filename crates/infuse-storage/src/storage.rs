@@ -110,6 +110,10 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
     /// Proves that the storage can be written to: it writes.
     fn probe(&self) -> BoxFuture<'_, Result<(), StorageError>>;
 
+    /// Whoever used it needs it no longer, and may let go what it holds: connections, say. Others
+    /// may go on using it. By default nothing is done.
+    fn release(&self) {}
+
     /// Begins to listen for changes. Whoever does looks at everything afterwards.
     fn watch(&self) -> BoxFuture<'_, Result<Box<dyn Watch>, StorageError>>;
 }

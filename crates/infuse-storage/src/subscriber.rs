@@ -1,4 +1,7 @@
-use std::sync::{Arc, Weak};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use tokio::{
     select,
@@ -6,22 +9,32 @@ use tokio::{
 };
 
 use crate::{
+    StorageError,
     hub::Hub,
     known::Heard,
     storage::{Event, Watch},
 };
+
+/// How long subscribing may take: no request waits for it, and a storage may be far away.
+const SUBSCRIBING: Duration = Duration::from_secs(5);
+/// After how many attempts that failed, while the storage was there, it is said.
+const SAID_AFTER: u32 = 3;
 
 /// Takes over what the storage pushes, for as long as there are handles to the circuits.
 ///
 /// It runs beside the replicator, so that a storage that is slow to answer delays no event.
 pub(crate) async fn run(hub: Weak<Hub>) {
     let Some(anew) = hub.upgrade().map(|hub| Arc::clone(&hub.anew)) else { return };
+    let mut failed = 0;
     loop {
         let Some(strong) = hub.upgrade() else { return };
         let next_attempt = Instant::now() + strong.options.sync_interval;
         // An error says no more than that polling has to do.
-        let watch = strong.in_time(strong.storage.watch()).await;
+        let limit = strong.options.timeout.max(SUBSCRIBING);
+        let watch = timeout(limit, strong.storage.watch()).await;
+        let watch = watch.unwrap_or(Err(StorageError::TimedOut(limit)));
         tried(&strong, watch.is_ok());
+        failed = said(&strong, watch.as_ref().err(), failed);
         match watch {
             Ok(watch) => {
                 drop(strong);
@@ -35,17 +48,36 @@ pub(crate) async fn run(hub: Weak<Hub>) {
                     continue;
                 }
             }
-            Err(error) => tracing::debug!(
-                target: "infuse",
-                error = &error as &dyn std::error::Error,
-                "changes are not pushed: circuits are looked at instead",
-            ),
+            Err(_) => drop(strong),
         }
         select! {
             () = sleep_until(next_attempt) => {}
             () = anew.notified() => {}
         }
     }
+}
+
+/// Says when changes are not pushed although the storage is there, and when they are again. How
+/// many attempts have failed now, if `failed` had before.
+fn said(hub: &Hub, error: Option<&StorageError>, failed: u32) -> u32 {
+    let Some(error) = error else {
+        if failed >= SAID_AFTER {
+            tracing::info!(target: "infuse", "changes are pushed again");
+        }
+        return 0;
+    };
+    // Of a storage that is lost that is said.
+    if hub.standing.is_alone() {
+        return if failed < SAID_AFTER { 0 } else { failed };
+    }
+    if failed.saturating_add(1) == SAID_AFTER {
+        tracing::warn!(
+            target: "infuse",
+            error = error as &dyn std::error::Error,
+            "changes are not pushed: circuits are looked at instead, and changes take longer",
+        );
+    }
+    failed.saturating_add(1)
 }
 
 /// Subscribes anew, because what there is may have gone silent. Returns when that is done, or
@@ -80,6 +112,10 @@ async fn listen(hub: &Weak<Hub>, mut watch: Box<dyn Watch>) {
             _ if hub.standing.is_alone() => hub.ignore_event(),
             Event::Changed { key, view } => {
                 for node in hub.registry.nodes_of(&key) {
+                    if view.generation < node.generation() {
+                        // Late, or of a storage that has lost writes: a look tells, and mends.
+                        node.want_look();
+                    }
                     node.learn(&hub, &view, Heard::Pushed);
                 }
             }

@@ -259,6 +259,7 @@ static CASES: &[Case] = cases! {
         stale_clears: "of a report that knows too few clears one failure counts",
         repeated_report: "a repeated report that refuted what was counted changes nothing",
         refuting_counts: "what was refuted counts as a clear",
+        taken_back: "a suspicion ends when the last share of it is taken back",
         own_run: "a trip without a suspicion opens a suspect circuit",
         late: "a suspicion that is settled late is renewed",
         late_too_often: "a suspicion is renewed three times and then lapses",

@@ -58,8 +58,10 @@ pub(super) async fn every_change(circuit: &Subject<'_>) -> Verdict {
 }
 
 pub(super) async fn given_back(circuit: &Subject<'_>) -> Verdict {
-    let (token, view) = circuit.on_trial().await?;
     let mut watch = watch(circuit).await?;
+    let half_open = circuit.put(State::HalfOpen).await?;
+    expect_next(circuit, &mut *watch, &half_open).await?;
+    let (token, view) = circuit.begin_trial(&half_open).await?;
     let settle = circuit.settling(Presented::from(&view), token, Outcome::Ignored);
     circuit.settle(settle).await?;
     let found = next(circuit, &mut *watch).await?;
@@ -68,8 +70,10 @@ pub(super) async fn given_back(circuit: &Subject<'_>) -> Verdict {
 }
 
 pub(super) async fn counted(circuit: &Subject<'_>) -> Verdict {
-    let (token, view) = circuit.on_trial().await?;
     let mut watch = watch(circuit).await?;
+    let half_open = circuit.put(State::HalfOpen).await?;
+    expect_next(circuit, &mut *watch, &half_open).await?;
+    let (token, view) = circuit.begin_trial(&half_open).await?;
     let mut settle = circuit.settling(Presented::from(&view), token, Outcome::Success);
     settle.success_threshold = 2;
     let settled = circuit.settle(settle).await?;
@@ -80,6 +84,16 @@ pub(super) async fn mended(circuit: &Subject<'_>) -> Verdict {
     let mut watch = watch(circuit).await?;
     let known = Presented { generation: 7, state: State::Open, time_left: LONG };
     let mended = circuit.look(known).await?;
+    expect_next(circuit, &mut *watch, &mended).await?;
+
+    // Also by a command that is a repeat, which does nothing else.
+    let command = circuit.command(State::Closed);
+    let closed = circuit.control(command.clone()).await?;
+    expect_next(circuit, &mut *watch, &closed).await?;
+    let mut repeat = command;
+    repeat.presented = Presented { generation: 20, ..known };
+    let mended = circuit.control(repeat).await?;
+    expect::view(&mended, State::Open, 20)?;
     expect_next(circuit, &mut *watch, &mended).await
 }
 

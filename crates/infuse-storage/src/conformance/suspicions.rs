@@ -222,6 +222,15 @@ pub(super) async fn refuting_counts(circuit: &Subject<'_>) -> Verdict {
     expect::equal("the rest", view.rest, Duration::ZERO)
 }
 
+pub(super) async fn taken_back(circuit: &Subject<'_>) -> Verdict {
+    let raised = circuit.report_by(report(circuit, circuit.me, MAX)).await?;
+    let id = suspicion(&raised)?.id;
+    let view = circuit.report_by(report(circuit, circuit.me, 0)).await?;
+    unsuspected(&view)?;
+    expect::equal("the failures", view.failures, 0)?;
+    expect::unchanged(&circuit.trip_by(settling(circuit, id)).await?, &view)
+}
+
 pub(super) async fn own_run(circuit: &Subject<'_>) -> Verdict {
     suspect(circuit).await?;
     expect::view(&circuit.opened(LONG).await?, State::Open, 1)

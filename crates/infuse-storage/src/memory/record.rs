@@ -182,9 +182,15 @@ impl Record {
         };
         if failures == 0 {
             self.shares.remove(&report.process);
-            if self.shares.is_empty() {
-                self.first_failure = None;
+            if !self.shares.is_empty() {
+                return effect;
             }
+            if self.suspected.is_some() {
+                // Nobody stands by it any more.
+                self.drop_shares(now);
+                return Effect::Pushed;
+            }
+            self.first_failure = None;
             return effect;
         }
         self.shares.insert(report.process, failures);
@@ -335,9 +341,9 @@ impl Record {
     }
 
     pub(super) fn control(&mut self, now: Duration, command: &Control) -> Effect {
-        // Its standing does not matter: it applies in any case, and is pushed by that.
-        self.compare(now, command.presented);
-        self.put(now, command.token, command.state, command.open_time, Cause::Manual)
+        // Its standing does not matter: it applies in any case.
+        let (_, effect) = self.compare(now, command.presented);
+        effect.and(self.put(now, command.token, command.state, command.open_time, Cause::Manual))
     }
 
     pub(super) fn seed(&mut self, now: Duration, seed: &Seed) -> Effect {
@@ -347,7 +353,7 @@ impl Record {
         if late {
             return effect;
         }
-        self.put(now, seed.token, seed.state, seed.open_time, Cause::Seed)
+        effect.and(self.put(now, seed.token, seed.state, seed.open_time, Cause::Seed))
     }
 
     fn put(

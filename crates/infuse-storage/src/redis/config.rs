@@ -28,10 +28,11 @@ pub struct RedisConfig {
     pub sentinel_username: Option<String>,
     /// The password at the sentinels. Default none.
     pub sentinel_password: Option<String>,
-    /// Most connections for background work. One more is for leases, one for listening.
-    /// Default 4.
+    /// Most connections for background work. One more is for leases, one for listening. On a
+    /// cluster each is one to every node. Default 4.
     pub pool_size: usize,
-    /// The longest that a verb takes, connecting included. Default 100 ms.
+    /// The longest that a verb takes, connecting included. Default 100 ms. Listening to changes
+    /// may take longer to begin.
     pub timeout: Duration,
     /// What keys look like. Default [`KeyLayout::Infuse`].
     pub key_layout: KeyLayout,
@@ -118,6 +119,9 @@ pub enum RedisConfigError {
     /// A cluster has one database only.
     #[error("database {0} of a cluster: there is only database 0")]
     Database(i64),
+    /// No verb can be done in no time.
+    #[error("the timeout is zero: it must be longer")]
+    NoTime,
     /// No connections.
     #[error("the pool has no connections: give it one at least")]
     NoConnections,
@@ -167,6 +171,9 @@ impl RedisConfig {
                 return Err(RedisConfigError::NoMaster);
             }
             _ => {}
+        }
+        if self.timeout.is_zero() {
+            return Err(RedisConfigError::NoTime);
         }
         if self.pool_size == 0 {
             return Err(RedisConfigError::NoConnections);

@@ -2,7 +2,7 @@ use std::{fmt, time::Duration};
 
 use deadpool::managed::{Manager, Object, Pool, PoolError, Timeouts};
 use deadpool_redis::{
-    Runtime, cluster,
+    Runtime,
     redis::{
         self, AsyncConnectionConfig, Cmd, Pipeline, RedisError, Value, aio::ConnectionLike, cmd,
     },
@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::{
     RedisConfig, RedisConfigError,
+    managers::{Nodes, Quiet},
     servers::{Servers, is_unknown_script},
 };
 use crate::StorageError;
@@ -61,9 +62,9 @@ pub(super) struct Run {
 }
 
 enum Lanes {
-    Standalone(Pair<deadpool_redis::Manager>),
-    Sentinel(Pair<sentinel::Manager>),
-    Cluster(Pair<cluster::Manager>),
+    Standalone(Pair<Quiet<deadpool_redis::Manager>>),
+    Sentinel(Pair<Quiet<sentinel::Manager>>),
+    Cluster(Pair<Nodes>),
 }
 
 /// The pools of a mode.
@@ -82,14 +83,36 @@ impl Link {
                     .set_response_timeout(Some(config.timeout));
                 Lanes::Standalone(Pair::new(config, || {
                     deadpool_redis::Manager::new_with_config(info.clone(), timeouts.clone())
+                        .map(Quiet)
                 })?)
             }
-            Servers::Sentinel(behind) => Lanes::Sentinel(Pair::new(config, || behind.manager())?),
-            Servers::Cluster(nodes) => {
-                Lanes::Cluster(Pair::new(config, || cluster::Manager::new(nodes.clone(), false))?)
+            Servers::Sentinel(behind) => {
+                Lanes::Sentinel(Pair::new(config, || behind.manager().map(Quiet))?)
             }
+            Servers::Cluster(nodes) => Lanes::Cluster(Pair::new(config, || {
+                // The nodes that are there answer although one does not.
+                Nodes::new(nodes, CONNECTING / 5, config.timeout)
+            })?),
         };
         Ok(Self { lanes, limit: config.timeout })
+    }
+
+    /// Connects for leases in the background, so that the first trial does not wait for that.
+    pub(super) fn warm(&self) {
+        match &self.lanes {
+            Lanes::Standalone(pair) => pair.warm(),
+            Lanes::Sentinel(pair) => pair.warm(),
+            Lanes::Cluster(pair) => pair.warm(),
+        }
+    }
+
+    /// Closes the connections that nobody uses at the moment.
+    pub(super) fn release(&self) {
+        match &self.lanes {
+            Lanes::Standalone(pair) => pair.release(),
+            Lanes::Sentinel(pair) => pair.release(),
+            Lanes::Cluster(pair) => pair.release(),
+        }
     }
 
     /// How many circuits one run may be about. On a cluster the keys of a script share a slot.
@@ -128,8 +151,15 @@ impl Link {
 
 impl<M> Pair<M>
 where
-    M: Manager<Error = RedisError>,
+    M: Manager<Error = RedisError> + 'static,
+    M::Type: Send,
 {
+    fn warm(&self) {
+        let leases = self.leases.clone();
+        // An error is one of the first lease, too.
+        tokio::spawn(async move { drop(leases.get().await) });
+    }
+
     fn new(
         config: &RedisConfig,
         manager: impl Fn() -> Result<M, RedisError>,
@@ -148,6 +178,11 @@ where
                 .map_err(|error| RedisConfigError::Client(error.into()))
         };
         Ok(Self { background: pool(config.pool_size)?, leases: pool(1)? })
+    }
+
+    fn release(&self) {
+        self.background.retain(|_, _| false);
+        self.leases.retain(|_, _| false);
     }
 
     fn of(&self, lane: Lane) -> &Pool<M> {
@@ -171,10 +206,11 @@ where
 {
     let doubts = Doubts { pool, unfounded: false };
     let mut connection = Connection::get(pool, lane).await?;
-    let send = |by| {
+    // The first names it so; it is known by the others then.
+    let send = |first| {
         let mut pipeline = Pipeline::with_capacity(runs.len());
-        for run in &runs {
-            pipeline.add_command(run.command(script, by));
+        for (at, run) in runs.iter().enumerate() {
+            pipeline.add_command(run.command(script, if at == 0 { first } else { By::Hash }));
         }
         pipeline
     };

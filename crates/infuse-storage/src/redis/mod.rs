@@ -78,6 +78,7 @@ mod codec;
 mod config;
 mod keys;
 mod link;
+mod managers;
 mod scripts;
 mod servers;
 mod storage;

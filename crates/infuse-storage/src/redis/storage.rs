@@ -201,9 +201,15 @@ impl Storage for RedisStorage {
 
     fn probe(&self) -> BoxFuture<'_, Result<(), StorageError>> {
         Box::pin(async {
-            let run = Run { keys: vec![self.0.keys.probe()], args: Vec::new() };
-            self.0.link.run(Lane::Background, &self.0.scripts.probe, vec![run]).await.map(drop)
+            let run = || vec![Run { keys: vec![self.0.keys.probe()], args: Vec::new() }];
+            let probe = |lane| self.0.link.run(lane, &self.0.scripts.probe, run());
+            // Both ways have to be there, and are afterwards.
+            tokio::try_join!(probe(Lane::Background), probe(Lane::Lease)).map(drop)
         })
+    }
+
+    fn release(&self) {
+        self.0.link.release();
     }
 
     fn watch(&self) -> BoxFuture<'_, Result<Box<dyn Watch>, StorageError>> {
@@ -211,6 +217,7 @@ impl Storage for RedisStorage {
             // Relaxed: it only spreads attempts.
             let attempt = self.0.attempts.fetch_add(1, Ordering::Relaxed);
             let heard = watch::watch(&self.0.listening, attempt, &self.0.channel).await?;
+            self.0.link.warm();
             let watch = RedisWatch::new(heard, Arc::clone(&self.0.keys), self.0.limit);
             Ok(Box::new(watch) as Box<dyn Watch>)
         })

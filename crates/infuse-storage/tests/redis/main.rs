@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that finds no value has failed")]
 
 mod access;
+mod cluster;
 mod conformance;
 mod differential;
 #[path = "../support/events.rs"]

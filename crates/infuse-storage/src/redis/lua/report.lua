@@ -6,7 +6,11 @@ local function count_failures(c, who, reported, up_to_date, max_failure, rest, l
     c.dirty = true
   end
   if share == 0 then
-    if not next(c.shares) and c.first_failure then
+    if not next(c.shares) and c.suspected then
+      -- Nobody stands by it any more.
+      drop_shares(c)
+      c.pushed = true
+    elseif not next(c.shares) and c.first_failure then
       c.first_failure = false
       c.dirty = true
     end

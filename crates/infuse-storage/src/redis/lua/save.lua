@@ -11,6 +11,13 @@ local function write_plain(c, name, value)
   if value and value ~= c.plain[name] then redis.call('SET', c.keys[name], text(value)) end
 end
 
+-- `unpack` takes a few thousand values at most.
+local function in_parts(values, act)
+  for first = 1, #values, 1000 do
+    act(unpack(values, first, math.min(first + 999, #values)))
+  end
+end
+
 local function write_shares(c)
   local changed, gone = {}, {}
   for who, share in pairs(c.shares) do
@@ -25,9 +32,9 @@ local function write_shares(c)
   if not next(c.shares) and #gone > 0 then
     redis.call('DEL', c.keys.shares)
   elseif #gone > 0 then
-    redis.call('HDEL', c.keys.shares, unpack(gone))
+    in_parts(gone, function(...) redis.call('HDEL', c.keys.shares, ...) end)
   end
-  if #changed > 0 then redis.call('HSET', c.keys.shares, unpack(changed)) end
+  in_parts(changed, function(...) redis.call('HSET', c.keys.shares, ...) end)
 end
 
 local function write_record(c)
@@ -54,9 +61,9 @@ local function save(c)
       expire(c)
     end
   elseif c.dirty then
-    if not c.stored then
+    if not c.stored and next(c.stored_shares) then
       -- What is left of a record that is gone.
-      redis.call('DEL', c.keys.record, c.keys.shares)
+      redis.call('DEL', c.keys.shares)
       c.stored_shares = {}
     end
     -- In whole seconds, rounded up, so that nobody's trial comes too early by it.

@@ -25,7 +25,7 @@ local function heed_state(c, presented, open_time)
   local state = c.plain.state
   if not c.stored then
     -- Beside a record that was rubbish it is most likely ours, and what is presented knows more.
-    local ours = c.rubbish.record and presented.generation > 0
+    local ours = presented.generation > 0 and (c.rubbish.record or state == presented.state)
     if state and state ~= 'closed' and not ours then adopt(c, state, open_time) end
   elseif not state then
     c.dirty = true
