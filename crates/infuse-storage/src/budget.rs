@@ -9,9 +9,11 @@ const CREDIT: Duration = Duration::from_millis(200);
 /// How far apart reports are.
 const REPORTS_APART: Duration = Duration::from_millis(50);
 
-/// Bounds how many commands one circuit sends, whatever happens. By the runtime's clock.
+/// Bounds how many commands one circuit sends in the long run, whatever happens. By the runtime's
+/// clock.
 ///
-/// What cannot be put off, a trip say, is charged too, at the cost of what can.
+/// What cannot be put off (a trip, a lease and its settling, a command by hand) is charged too, at
+/// the cost of what can. So there may be more in one second, and less in those after it.
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
     /// When all that was sent so far will have been paid for.

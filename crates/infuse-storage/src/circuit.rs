@@ -307,7 +307,8 @@ impl Circuit {
             let mut command = Control::new(node.key.clone(), hub.next_token(), state, open_time);
             command.presented = asked.presented;
             let command = [command];
-            match hub.twice(|| hub.storage.control(&command)).await {
+            let about = std::slice::from_ref(node);
+            match hub.twice_for(about, || hub.storage.control(&command)).await {
                 Ok(views) => {
                     if let Some(view) = views.first() {
                         node.learn(hub, view, Heard::Answered(&asked));

@@ -97,7 +97,8 @@ pub(crate) struct LateSeed {
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // No user code runs under a lock of this crate, so what they guard is whole.
+    // No user code runs under a lock of this crate but a clock, which is read before anything is
+    // changed, so what they guard is whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
