@@ -39,6 +39,7 @@ mod error;
 mod extract;
 mod infuse;
 mod init_error;
+pub mod layer;
 mod listeners;
 mod place;
 mod problem;
@@ -63,6 +64,7 @@ pub use infuse_storage::{
 #[cfg(feature = "redis")]
 pub use infuse_storage::{RedisConfig, RedisConfigError, RedisStorage};
 pub use init_error::InitError;
+pub use layer::{CircuitBreaker, CircuitBreakerLayer};
 pub use reqwest;
 pub use settings::{Settings, load_config};
 pub use tower_http::add_extension::AddExtensionLayer;
