@@ -15,24 +15,24 @@ use crate::{
 pub(crate) struct Count {
     /// The failures of all processes.
     pub(crate) failures: u32,
-    clears: u64,
+    pub(crate) clears: u64,
     /// The newest suspicion that is known to be over.
-    over: u64,
+    pub(crate) over: u64,
     /// When the rest after a cleared suspicion is over, by this process's clock.
     pub(crate) rest_until: When,
     /// The most that the storage may count of this process.
-    sent: u32,
-    baseline: Baseline,
+    pub(crate) sent: u32,
+    pub(crate) baseline: Baseline,
     pub(crate) suspected: Option<Box<Suspected>>,
 }
 
 /// What a process knew of the count when it asked. The answer to it is no older.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct CountAsked {
-    clears: u64,
-    suspicion: Option<SuspicionId>,
+    pub(crate) clears: u64,
+    pub(crate) suspicion: Option<SuspicionId>,
     /// The run that was reported.
-    reported: Option<Run>,
+    pub(crate) reported: Option<Run>,
 }
 
 /// What is so in this process when it hears of a count.

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use crate::{
     Presented, View,
     count::{Count, CountAsked, Here},
-    run::Run,
+    run::{Baseline, Run},
     trust::Trust,
     when::When,
 };
@@ -135,6 +135,10 @@ impl Known {
         } else {
             Step::Refresh
         };
+        if step == Step::TryHere {
+            // The run goes on, also into a new generation: what was counted alone is not told.
+            self.count.baseline = Baseline::of(here.run, 0);
+        }
         Learnt { step, suspect }
     }
 

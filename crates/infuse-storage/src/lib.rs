@@ -32,6 +32,8 @@ mod learning;
 mod lease;
 mod looks;
 mod memory;
+#[cfg(test)]
+mod model;
 mod node;
 mod outgoing;
 mod pace;

@@ -10,8 +10,8 @@ pub(crate) struct Run {
 /// How much of a run no longer counts in the fleet, because a call has succeeded elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Baseline {
-    run: u32,
-    failures: u32,
+    pub(crate) run: u32,
+    pub(crate) failures: u32,
 }
 
 impl Baseline {

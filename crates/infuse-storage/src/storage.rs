@@ -23,7 +23,7 @@
 //!
 //! **Repeats.** Every verb may be repeated, because an answer may get lost: a `trip` is told by
 //! its generation, a `clear` by the suspicion, a lease and its settling by the token, a command by
-//! its token, a report sets what it says. A repeat changes nothing and is answered with the
+//! its token (the last eight of a circuit are known), a report sets what it says. A repeat changes nothing and is answered with the
 //! present view.
 //!
 //! **Counting.** A closed circuit counts failures as shares, one for each process, and knows since
@@ -39,14 +39,15 @@
 //! Otherwise whoever raised it makes it come true by a [`Trip`] that names it. One that comes later
 //! than twice [`Trip::grace`] after the raising renews the suspicion instead, with a new id, at
 //! most three times; after that, or when nobody comes within [`Report::lapse`], the suspicion
-//! lapses and one failure less is counted than it takes. Every change of the generation ends
+//! lapses and one failure less is counted than it takes. A report by which fewer failures are left
+//! than the suspicion takes ends it too. Every change of the generation ends
 //! suspicion, rest and count.
 //!
 //! **Expiry.** A lease ends by itself, by the storage's clock. One that has ended is no lease:
 //! settling it changes nothing.
 //!
 //! **Pushing.** Every change of the generation, every lease that is settled, and every suspicion
-//! that is raised, renewed, cleared, or given up by a late trip is told to all that
+//! that is raised, renewed, cleared, or ended by a report or a late trip is told to all that
 //! [`watch`](Storage::watch), in the order of the changes; nothing else is. Pushing may lose
 //! messages; a watcher that may have missed some is told so.
 //!

@@ -17,19 +17,19 @@ pub(crate) struct Suspected {
     /// Who raised it.
     pub(crate) by: ProcessId,
     /// Whether that was this process: then it settles it.
-    mine: bool,
+    pub(crate) mine: bool,
     /// How often it was renewed, as far as is known.
-    renewals: u32,
+    pub(crate) renewals: u32,
     /// When the first failure was counted, by this process's clock.
-    first_failure: Duration,
+    pub(crate) first_failure: Duration,
     /// The stamp of the last success when it was learnt of.
-    stamp: u32,
-    learnt_at: Instant,
+    pub(crate) stamp: u32,
+    pub(crate) learnt_at: Instant,
     /// When it was pushed to this process.
-    heard_at: Option<Instant>,
-    clear_at: Option<Instant>,
+    pub(crate) heard_at: Option<Instant>,
+    pub(crate) clear_at: Option<Instant>,
     /// Whether this process has said what it has to say.
-    told: bool,
+    pub(crate) told: bool,
 }
 
 /// How long everybody has to refute a suspicion, and what goes with it.

@@ -14,9 +14,9 @@ const APART_FOR: u32 = 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Trust {
     /// Its trip is told, and not answered yet.
-    telling: bool,
+    pub(crate) telling: bool,
     /// The circuit is open because of its trip, and no trial of another process has failed since.
-    tripped: bool,
+    pub(crate) tripped: bool,
     /// Until when it opens only itself.
     pub(crate) apart_until: When,
 }

@@ -55,6 +55,16 @@ pub(super) async fn repeated(circuit: &Subject<'_>) -> Verdict {
     Ok(())
 }
 
+pub(super) async fn repeated_after_others(circuit: &Subject<'_>) -> Verdict {
+    let first = circuit.command(State::Open);
+    circuit.control(first.clone()).await?;
+    let mut last = circuit.put(State::Closed).await?;
+    for _ in 0..6 {
+        last = circuit.put(State::HalfOpen).await?;
+    }
+    expect::unchanged(&circuit.control(first).await?, &last)
+}
+
 pub(super) async fn ends_leases(circuit: &Subject<'_>) -> Verdict {
     let (token, _) = circuit.on_trial().await?;
     let half_open = circuit.put(State::HalfOpen).await?;

@@ -228,7 +228,18 @@ pub(super) async fn taken_back(circuit: &Subject<'_>) -> Verdict {
     let view = circuit.report_by(report(circuit, circuit.me, 0)).await?;
     unsuspected(&view)?;
     expect::equal("the failures", view.failures, 0)?;
-    expect::unchanged(&circuit.trip_by(settling(circuit, id)).await?, &view)
+    expect::view(&circuit.trip_by(settling(circuit, id)).await?, State::Closed, 0)
+}
+
+pub(super) async fn fallen(circuit: &Subject<'_>) -> Verdict {
+    let (_, id) = suspect(circuit).await?;
+    let view = circuit.report_by(report(circuit, circuit.me, 2)).await?;
+    unsuspected(&view)?;
+    // What is left counts.
+    let left = (view.failures, view.clears, view.rest);
+    expect::equal("the failures, clears and rest", left, (4, 0, Duration::ZERO))?;
+    expect::unchanged(&circuit.trip_by(settling(circuit, id)).await?, &view)?;
+    suspicion(&circuit.report_by(report(circuit, circuit.me, 3)).await?).map(|_| ())
 }
 
 pub(super) async fn own_run(circuit: &Subject<'_>) -> Verdict {

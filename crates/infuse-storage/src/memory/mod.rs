@@ -1,6 +1,6 @@
 //! The embedded storage.
 
-mod record;
+pub(crate) mod record;
 
 use std::{
     collections::HashMap,

@@ -13,52 +13,56 @@ use crate::{
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often a suspicion is renewed that is settled too late.
 const RENEWALS: u32 = 3;
+/// How many commands are remembered, to tell their repeats: of several processes that command at
+/// once, each may repeat its own after those of the others.
+const COMMANDS: usize = 8;
 
 /// A circuit, as the storage keeps it. Times are those of the storage's clock.
 #[derive(Debug, Clone)]
-pub(super) struct Record {
-    generation: u64,
-    state: State,
-    cause: Cause,
-    by: Option<ProcessId>,
-    opened_at: Duration,
-    open_until: Duration,
-    changed_at: Duration,
-    touched_at: Duration,
-    successes: u32,
-    leases: Vec<Lease>,
+pub(crate) struct Record {
+    pub(crate) generation: u64,
+    pub(crate) state: State,
+    pub(crate) cause: Cause,
+    pub(crate) by: Option<ProcessId>,
+    pub(crate) opened_at: Duration,
+    pub(crate) open_until: Duration,
+    pub(crate) changed_at: Duration,
+    pub(crate) touched_at: Duration,
+    pub(crate) successes: u32,
+    pub(crate) leases: Vec<Lease>,
     /// How many leases may run, by the last who asked for one.
-    max_calls: usize,
-    shares: BTreeMap<ProcessId, u32>,
-    first_failure: Option<Duration>,
+    pub(crate) max_calls: usize,
+    pub(crate) shares: BTreeMap<ProcessId, u32>,
+    pub(crate) first_failure: Option<Duration>,
     /// How often the shares were dropped in this generation because a call succeeded.
-    clears: u64,
-    rest_until: Duration,
-    suspected: Option<Suspected>,
+    pub(crate) clears: u64,
+    pub(crate) rest_until: Duration,
+    pub(crate) suspected: Option<Suspected>,
     /// The last suspicion's id, so that the next one has another.
-    last_raised: u64,
-    thresholds: Option<Thresholds>,
-    last_command: Option<Token>,
+    pub(crate) last_raised: u64,
+    pub(crate) thresholds: Option<Thresholds>,
+    /// The last commands, oldest first.
+    pub(crate) commands: Vec<Token>,
 }
 
 /// Shares add up to a trip.
 #[derive(Debug, Clone)]
-struct Suspected {
-    id: u64,
-    by: ProcessId,
-    at: Duration,
+pub(crate) struct Suspected {
+    pub(crate) id: u64,
+    pub(crate) by: ProcessId,
+    pub(crate) at: Duration,
     /// How often it was renewed.
-    renewals: u32,
+    pub(crate) renewals: u32,
     /// How many failures it takes, by whoever raised it.
-    max_failure: u32,
-    rest: Duration,
-    lapse: Duration,
+    pub(crate) max_failure: u32,
+    pub(crate) rest: Duration,
+    pub(crate) lapse: Duration,
 }
 
 #[derive(Debug, Clone)]
-struct Lease {
-    token: Token,
-    ends: Duration,
+pub(crate) struct Lease {
+    pub(crate) token: Token,
+    pub(crate) ends: Duration,
 }
 
 /// How what was presented compares with what is stored.
@@ -70,7 +74,7 @@ enum Standing {
 
 /// What a verb did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effect {
+pub(crate) enum Effect {
     /// Nothing that others need to know.
     Quiet,
     /// Something that is pushed to all.
@@ -85,7 +89,7 @@ impl Effect {
 
 impl Record {
     /// The record of a circuit that was never changed.
-    pub(super) fn new(now: Duration) -> Self {
+    pub(crate) fn new(now: Duration) -> Self {
         Self {
             generation: 0,
             state: State::Closed,
@@ -105,20 +109,20 @@ impl Record {
             suspected: None,
             last_raised: 0,
             thresholds: None,
-            last_command: None,
+            commands: Vec::new(),
         }
     }
 
-    pub(super) fn is_expired(&self, now: Duration) -> bool {
+    pub(crate) fn is_expired(&self, now: Duration) -> bool {
         now.saturating_sub(self.touched_at) >= KEPT
     }
 
     /// Whether it says no more than no record would.
-    pub(super) fn is_blank(&self) -> bool {
+    pub(crate) fn is_blank(&self) -> bool {
         self.generation == 0 && self.shares.is_empty() && self.clears == 0
     }
 
-    pub(super) fn view(&self, now: Duration) -> View {
+    pub(crate) fn view(&self, now: Duration) -> View {
         View {
             generation: self.generation,
             state: self.state,
@@ -147,15 +151,15 @@ impl Record {
         }
     }
 
-    fn failures(&self) -> u32 {
+    pub(crate) fn failures(&self) -> u32 {
         self.shares.values().fold(0, |sum, share| sum.saturating_add(*share))
     }
 
-    pub(super) fn share(&self, process: ProcessId) -> u32 {
+    pub(crate) fn share(&self, process: ProcessId) -> u32 {
         self.shares.get(&process).copied().unwrap_or(0)
     }
 
-    pub(super) fn look(&mut self, now: Duration, look: &Look) -> Effect {
+    pub(crate) fn look(&mut self, now: Duration, look: &Look) -> Effect {
         let (standing, effect) = self.compare(now, look.presented);
         if standing == Standing::Older {
             return effect;
@@ -163,7 +167,7 @@ impl Record {
         effect.and(self.drop_refuted(now, look.last_success))
     }
 
-    pub(super) fn report(&mut self, now: Duration, report: &Report) -> Effect {
+    pub(crate) fn report(&mut self, now: Duration, report: &Report) -> Effect {
         let (standing, effect) = self.compare(now, report.presented);
         if standing == Standing::Older || self.state != State::Closed {
             return effect;
@@ -182,20 +186,22 @@ impl Record {
         };
         if failures == 0 {
             self.shares.remove(&report.process);
-            if !self.shares.is_empty() {
+            if self.shares.is_empty() {
+                self.first_failure = None;
+            }
+        } else {
+            self.shares.insert(report.process, failures);
+            self.first_failure.get_or_insert(now);
+        }
+        if let Some(suspected) = &self.suspected {
+            if self.failures() >= suspected.max_failure {
                 return effect;
             }
-            if self.suspected.is_some() {
-                // Nobody stands by it any more.
-                self.drop_shares(now);
-                return Effect::Pushed;
-            }
-            self.first_failure = None;
-            return effect;
+            // A share has fallen, because a call has succeeded there.
+            self.suspected = None;
+            return Effect::Pushed;
         }
-        self.shares.insert(report.process, failures);
-        self.first_failure.get_or_insert(now);
-        if self.suspected.is_some() || self.failures() < report.thresholds.max_failure {
+        if failures == 0 || self.failures() < report.thresholds.max_failure {
             return effect;
         }
         let id = self.next_suspicion(now);
@@ -211,7 +217,7 @@ impl Record {
         Effect::Pushed
     }
 
-    pub(super) fn trip(&mut self, now: Duration, trip: &Trip) -> Effect {
+    pub(crate) fn trip(&mut self, now: Duration, trip: &Trip) -> Effect {
         let (standing, effect) = self.compare(now, trip.presented);
         if standing == Standing::Older || self.state == State::Open {
             return effect;
@@ -229,7 +235,7 @@ impl Record {
         Effect::Pushed
     }
 
-    pub(super) fn clear(&mut self, now: Duration, clear: &Clear) -> Effect {
+    pub(crate) fn clear(&mut self, now: Duration, clear: &Clear) -> Effect {
         let (standing, effect) = self.compare(now, clear.presented);
         if standing == Standing::Older || self.standing_suspicion(clear.suspicion).is_none() {
             return effect;
@@ -279,7 +285,7 @@ impl Record {
     }
 
     /// Whether the lease was granted.
-    pub(super) fn lease(&mut self, now: Duration, request: &LeaseRequest) -> (Effect, bool) {
+    pub(crate) fn lease(&mut self, now: Duration, request: &LeaseRequest) -> (Effect, bool) {
         let (standing, mut effect) = self.compare(now, request.presented);
         self.leases.retain(|lease| now < lease.ends);
         if self.leases.iter().any(|lease| lease.token == request.token) {
@@ -313,7 +319,7 @@ impl Record {
         running().min().unwrap_or(now).saturating_sub(now)
     }
 
-    pub(super) fn settle(&mut self, now: Duration, settle: &Settle) -> Effect {
+    pub(crate) fn settle(&mut self, now: Duration, settle: &Settle) -> Effect {
         let (standing, effect) = self.compare(now, settle.presented);
         self.leases.retain(|lease| now < lease.ends);
         if standing == Standing::Older {
@@ -340,13 +346,13 @@ impl Record {
         Effect::Pushed
     }
 
-    pub(super) fn control(&mut self, now: Duration, command: &Control) -> Effect {
+    pub(crate) fn control(&mut self, now: Duration, command: &Control) -> Effect {
         // Its standing does not matter: it applies in any case.
         let (_, effect) = self.compare(now, command.presented);
         effect.and(self.put(now, command.token, command.state, command.open_time, Cause::Manual))
     }
 
-    pub(super) fn seed(&mut self, now: Duration, seed: &Seed) -> Effect {
+    pub(crate) fn seed(&mut self, now: Duration, seed: &Seed) -> Effect {
         let unchanged_for = now.saturating_sub(self.changed_at);
         let late = self.generation > 0 && seed.late_by.is_some_and(|age| unchanged_for <= age);
         let (_, effect) = self.compare(now, seed.presented);
@@ -364,14 +370,17 @@ impl Record {
         open_time: Duration,
         cause: Cause,
     ) -> Effect {
-        if self.last_command == Some(token) {
+        if self.commands.contains(&token) {
             return Effect::Quiet;
         }
         self.change(now, state, cause, Some(token.process));
         if state == State::Open {
             self.open_until = now.saturating_add(open_time);
         }
-        self.last_command = Some(token);
+        if self.commands.len() == COMMANDS {
+            self.commands.remove(0);
+        }
+        self.commands.push(token);
         Effect::Pushed
     }
 
@@ -428,7 +437,7 @@ impl Record {
         }
     }
 
-    fn change(&mut self, now: Duration, to: State, cause: Cause, by: Option<ProcessId>) {
+    pub(crate) fn change(&mut self, now: Duration, to: State, cause: Cause, by: Option<ProcessId>) {
         if to == State::Open || (to == State::HalfOpen && self.state == State::Closed) {
             self.opened_at = now;
         }

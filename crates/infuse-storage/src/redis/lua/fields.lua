@@ -23,7 +23,8 @@ for _, field in ipairs({
   -- The last suspicion's id, so that the next one has another.
   { 'last_raised', time },
   { 'thresholds', optional(thresholds) },
-  { 'last_command', optional(token) },
+  -- The last commands, oldest first.
+  { 'commands', tokens, tokens_text },
   -- The last that was seen in the key `opened_at`. (Of the key `state` it is `state`.)
   { 'seen_opened_at', optional(time) },
   -- A stranger has opened, and its `opened_at` is still to follow.

@@ -12,7 +12,7 @@ local function new_circuit(first_key)
     opened_at = now, open_until = now, changed_at = now, written_at = now,
     successes = 0, leases = {}, max_calls = 1,
     shares = {}, first_failure = false, clears = 0, rest_until = now,
-    suspected = false, last_raised = 0, thresholds = false, last_command = false,
+    suspected = false, last_raised = 0, thresholds = false, commands = {},
     seen_opened_at = false, awaits_opened_at = false, lifted = false,
     -- What the plain keys hold, and what is to be written to them.
     plain = {}, to_write = {},

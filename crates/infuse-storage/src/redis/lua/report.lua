@@ -5,22 +5,24 @@ local function count_failures(c, who, reported, up_to_date, max_failure, rest, l
     c.shares[who] = share > 0 and share or nil
     c.dirty = true
   end
-  if share == 0 then
-    if not next(c.shares) and c.suspected then
-      -- Nobody stands by it any more.
-      drop_shares(c)
-      c.pushed = true
-    elseif not next(c.shares) and c.first_failure then
-      c.first_failure = false
-      c.dirty = true
-    end
+  local first = c.first_failure
+  if share > 0 then
+    first = first or now
+  elseif not next(c.shares) then
+    first = false
+  end
+  if first ~= c.first_failure then
+    c.first_failure, c.dirty = first, true
+  end
+  if c.suspected then
+    if failures(c) >= c.suspected.max_failure then return end
+    -- A share has fallen, because a call has succeeded there.
+    c.suspected = false
+    if c.lifted then set_counter(c, c.theirs) end
+    c.dirty, c.pushed = true, true
     return
   end
-  if not c.first_failure then
-    c.first_failure = now
-    c.dirty = true
-  end
-  if c.suspected or failures(c) < max_failure then return end
+  if share == 0 or failures(c) < max_failure then return end
   c.suspected = {
     id = next_suspicion(c), by = who, at = now, renewals = 0, max_failure = max_failure,
     rest = rest, lapse = lapse,

@@ -1,6 +1,8 @@
 -- What happens to a circuit. The reference is the embedded storage.
 
 local RENEWALS = 3
+-- How many commands are remembered, to tell their repeats.
+local COMMANDS = 8
 
 -- How long ago that was.
 local function since(time) return math.max(0, now - time) end
@@ -134,8 +136,11 @@ end
 
 -- Puts a circuit into a state by a command, once.
 local function put(c, token, state, open_time, why)
-  if c.last_command == token then return end
+  for _, known in ipairs(c.commands) do
+    if known == token then return end
+  end
   change(c, state, why, owner(token))
   if state == 'open' then c.open_until = now + open_time end
-  c.last_command = token
+  if #c.commands == COMMANDS then table.remove(c.commands, 1) end
+  c.commands[#c.commands + 1] = token
 end

@@ -84,7 +84,7 @@ local function suspicion_text(it)
   }, ':')
 end
 
--- Tokens and when they end.
+-- Tokens and when their leases end.
 local function leases(text)
   local all = {}
   for word in text:gmatch('[^ ]+') do
@@ -94,6 +94,19 @@ local function leases(text)
     all[#all + 1] = { token = name, ends = ends }
   end
   return all
+end
+
+local function tokens(text)
+  local all = {}
+  for word in text:gmatch('[^ ]+') do
+    if not token(word) then return nil end
+    all[#all + 1] = word
+  end
+  return all
+end
+
+local function tokens_text(all)
+  return table.concat(all, ' ')
 end
 
 local function leases_text(all)
