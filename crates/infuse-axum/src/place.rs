@@ -18,6 +18,14 @@ pub(crate) fn storage(
         #[cfg(feature = "redis")]
         StorageKind::Redis => {
             let config = infuse_storage::RedisConfig::from(&settings.redis);
+            let urls: Vec<String> = settings.redis.urls.iter().map(ToString::to_string).collect();
+            tracing::info!(
+                target: "infuse",
+                urls = urls.join(", "),
+                mode = config.mode.as_str(),
+                key_layout = config.key_layout.as_str(),
+                "circuits are shared through Redis",
+            );
             Ok(Arc::new(infuse_storage::RedisStorage::new(config)?))
         }
         #[cfg(not(feature = "redis"))]

@@ -308,6 +308,13 @@ impl Hub {
         lock(&self.held).retain(|held| held.token != token);
     }
 
+    /// The lease may have been granted, or be granted yet, and nobody will hear of it: when the
+    /// storage is back it is given back.
+    pub(crate) fn orphan(&self, token: u64, node: &Arc<Node>) {
+        let held = Held { token, node: Arc::clone(node), ends: Duration::MAX, over: true };
+        lock(&self.held).push(held);
+    }
+
     /// The trial is over. The lease is held until the storage knows.
     pub(crate) fn trial_over(&self, token: u64) {
         for held in lock(&self.held).iter_mut().filter(|held| held.token == token) {

@@ -81,12 +81,14 @@ impl Ask {
         let granted = match timeout(hub.options.timeout, &mut verb).await {
             Ok(Ok(granted)) => granted,
             Ok(Err(error)) => {
+                hub.orphan(self.token().number, &self.node);
                 hub.lose(&error);
                 drop(asking);
                 return reply(Answer::Alone);
             }
             Err(_) => {
                 drop(reply);
+                hub.orphan(self.token().number, &self.node);
                 // A grant that comes too late is given back, unless it is over by then. Nothing
                 // of the circuits is held for it.
                 let (shared, limit) = (Arc::downgrade(&hub), self.lease());
@@ -150,6 +152,7 @@ impl Ask {
     /// Gives back what was granted, if it was.
     async fn give_back(&self, hub: &Weak<Hub>, answer: &LeaseAnswer) {
         if !answer.granted {
+            self.forget(hub);
             return;
         }
         let presented = Presented::from(&answer.view);
@@ -160,16 +163,24 @@ impl Ask {
         let Some(hub) = hub.upgrade() else { return };
         match result {
             Ok(Ok(views)) if !hub.standing.is_alone() => {
+                hub.release(self.token().number);
                 let heard = Heard::Answered(&self.asked);
                 views.first().into_iter().for_each(|view| self.node.learn(&hub, view, heard));
             }
-            Ok(Ok(_)) => {}
+            Ok(Ok(_)) => hub.release(self.token().number),
             Ok(Err(error)) => tracing::debug!(
                 target: "infuse",
                 error = &error as &dyn std::error::Error,
                 "a lease was not given back: it ends by itself",
             ),
             Err(_) => {}
+        }
+    }
+
+    /// There is nothing to give back.
+    fn forget(&self, hub: &Weak<Hub>) {
+        if let Some(hub) = hub.upgrade() {
+            hub.release(self.token().number);
         }
     }
 

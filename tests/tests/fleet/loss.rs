@@ -117,6 +117,39 @@ async fn a_caller_waits_for_a_lease_once() {
 }
 
 #[tokio::test]
+async fn a_lease_that_is_granted_when_nobody_waits_any_more_is_given_back() {
+    let _turn = alone().await;
+    let redis = RedisServer::start().await;
+    // A lease of this lasts a minute.
+    let settings = [
+        TIMEOUT,
+        "infuse_sync_interval=400ms",
+        "infuse_breaker_reset_timeout=300ms",
+        "infuse_services.target.url=http://127.0.0.1:1",
+        "infuse_services.target.timeout=60",
+    ];
+    let fleet = fleet(&redis, 2, &settings).await;
+    fleet[0].say("open").await;
+    fleet.until("open").await;
+    // The server knows the script.
+    eventually("a trial is granted", async || fleet[0].say("hold").await["granted"] == true).await;
+    fleet[0].ask(json!({ "do": "release", "as": "failure" })).await;
+    fleet.until("open").await;
+    // The trial is due when the server stands still, and has the request.
+    sleep(Duration::from_millis(400)).await;
+    redis.stop_signal();
+    assert_eq!(fleet[0].say("hold").await["granted"], false);
+    until_lost(&fleet).await;
+    redis.cont_signal();
+    until_back(&fleet).await;
+    let began = Instant::now();
+    eventually("a trial is granted", async || fleet[1].say("hold").await["granted"] == true).await;
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    fleet[1].ask(json!({ "do": "release", "as": "success" })).await;
+    fleet.until("closed").await;
+}
+
+#[tokio::test]
 async fn a_trial_outlives_the_server_that_granted_it() {
     let _turn = together().await;
     let redis = RedisServer::start().await;

@@ -5,8 +5,10 @@ use std::time::Duration;
 use deadpool::managed::{Manager, Metrics, RecycleResult};
 use deadpool_redis::redis::{
     ConnectionInfo, RedisError,
+    aio::ConnectionLike,
     cluster::{ClusterClient, ClusterClientBuilder},
     cluster_async::ClusterConnection,
+    cmd,
 };
 
 /// How long a connection may have been idle before it is asked whether it is alive. Asking each
@@ -16,22 +18,29 @@ const IDLE: Duration = Duration::from_secs(10);
 /// in milliseconds. By its own figures it would wait longer than verbs may take.
 const RETRY_WAIT: (u64, u64) = (5, 20);
 
-/// Asks a connection whether it is alive only when it was idle for long.
+/// Asks a connection whether it is alive only when it is new, or was idle for long.
 pub(super) struct Quiet<M>(pub(super) M);
 
-impl<M: Manager> Manager for Quiet<M> {
+impl<M> Manager for Quiet<M>
+where
+    M: Manager<Error = RedisError>,
+    M::Type: ConnectionLike + Send,
+{
     type Type = M::Type;
-    type Error = M::Error;
+    type Error = RedisError;
 
-    async fn create(&self) -> Result<M::Type, M::Error> {
-        self.0.create().await
+    async fn create(&self) -> Result<M::Type, RedisError> {
+        let mut connection = self.0.create().await?;
+        // A server that wants a password cuts off a script without a word, and answers this.
+        cmd("PING").query_async::<()>(&mut connection).await?;
+        Ok(connection)
     }
 
     async fn recycle(
         &self,
         connection: &mut M::Type,
         metrics: &Metrics,
-    ) -> RecycleResult<M::Error> {
+    ) -> RecycleResult<RedisError> {
         if metrics.last_used() < IDLE {
             return Ok(());
         }
