@@ -13,7 +13,7 @@ use hyper_util::{
     server::conn::auto::Builder,
     service::TowerToHyperService,
 };
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::{
     net::{TcpListener, TcpStream},
     task::{JoinHandle, JoinSet},
@@ -54,11 +54,26 @@ impl Authority {
         TlsAcceptor::from(Arc::new(self.server(protocols)))
     }
 
-    fn server(&self, protocols: &[&str]) -> ServerConfig {
+    /// A certificate of this authority for the loopback, and its key, as PEM.
+    ///
+    /// # Panics
+    ///
+    /// If none can be made.
+    pub fn issue(&self) -> (String, String) {
+        let (certificate, key) = self.certify();
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    fn certify(&self) -> (Certificate, KeyPair) {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]);
         let params = params.expect("parameters");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        (certificate, key)
+    }
+
+    fn server(&self, protocols: &[&str]) -> ServerConfig {
+        let (certificate, key) = self.certify();
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("versions of TLS")

@@ -1,7 +1,7 @@
 //! Two gateways and one Redis: what an operator has.
 
 use infuse_test_servers::RedisServer;
-use infuse_tests::{Answer, Double, Gateway};
+use infuse_tests::{Answer, Authority, Double, Gateway, Scratch};
 
 use crate::{fleet, together, until_key};
 
@@ -67,4 +67,53 @@ async fn a_worker_and_a_gateway_share_a_circuit() {
     assert_eq!(fleet[0].say("close").await["reach"], "fleet");
     gateway.until("target", |circuit| circuit["state"] == "closed").await;
     assert_eq!(gateway.get("/call/target").await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_server_is_reached_by_tls_as_a_user_and_in_a_database() {
+    let _turn = together().await;
+    let authority = Authority::new();
+    let (certificate, key) = authority.issue();
+    let acl = infuse_axum::RedisStorage::ACL;
+    let redis = RedisServer::builder()
+        .tls(&certificate, &key)
+        .user_acl(&format!("app on >s%cret ~infuse:* &infuse:events:2 -@all {acl} +select"))
+        .start()
+        .await;
+    let folder = Scratch::new();
+    let certificates = folder.write("authority.pem", authority.pem());
+    let port = redis.port();
+    let url = format!("rediss://app:s%25cret@localhost:{port}/2");
+    let variables = |url| {
+        [
+            ("INFUSE_REDIS_URL", url),
+            ("INFUSE_REDIS_TIMEOUT", "2s"),
+            ("INFUSE_SERVICES__PAYMENTS__URL", "http://127.0.0.1:1"),
+            ("SSL_CERT_FILE", certificates.to_str().unwrap()),
+        ]
+    };
+    let gateways = [
+        Gateway::start(&variables(url.as_str())).await,
+        Gateway::start(&variables(url.as_str())).await,
+    ];
+    for _ in 0..5 {
+        assert_eq!(gateways[0].get("/call/payments/7").await.status(), 502);
+    }
+    gateways[1].until("payments", |circuit| circuit["state"] == "open").await;
+    let shown = gateways[1].circuit("payments").await;
+    assert_eq!(shown["shared"], true);
+    assert!(shown["view_age"].is_number(), "{shown}");
+    let mut connection = redis.connect().await.unwrap();
+    connection.command(&["SELECT", "2"]).await.unwrap();
+    let state = connection.command(&["GET", "infuse:development:payments:state"]).await.unwrap();
+    assert_eq!(state.text(), Some("open"));
+
+    // With a password that is wrong it goes on alone, and says why without saying the password.
+    let wrong = format!("rediss://app:wr0ng@localhost:{port}/2");
+    let mut alone = Gateway::start(&variables(wrong.as_str())).await;
+    let line = alone.process.line("the storage is lost").await;
+    assert!(!line.contains("wr0ng"), "{line}");
+    assert!(line.to_lowercase().contains("auth"), "{line}");
+    assert_eq!(alone.circuit("payments").await["shared"], false);
+    assert_eq!(alone.get("/call/payments/7").await.status(), 502);
 }
