@@ -1,5 +1,7 @@
 use std::{
-    collections::{HashMap, hash_map},
+    borrow::Borrow,
+    collections::{HashMap, HashSet},
+    hash::{Hash, Hasher},
     sync::{Arc, Mutex},
 };
 
@@ -21,9 +23,33 @@ pub(crate) struct Registry(Mutex<Maps>);
 #[derive(Debug, Default)]
 struct Maps {
     by_name: HashMap<Arc<str>, Entry>,
-    by_key: HashMap<CircuitKey, Arc<Node>>,
+    by_key: HashSet<ByKey>,
     /// Those whose key another had before, because their names are spelt alike in the storage.
     namesakes: HashMap<CircuitKey, Vec<Arc<Node>>>,
+}
+
+/// A node, found by its key, which stands in it: there are many.
+#[derive(Debug)]
+struct ByKey(Arc<Node>);
+
+impl Borrow<CircuitKey> for ByKey {
+    fn borrow(&self) -> &CircuitKey {
+        &self.0.key
+    }
+}
+
+impl PartialEq for ByKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.key == other.0.key
+    }
+}
+
+impl Eq for ByKey {}
+
+impl Hash for ByKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.key.hash(state);
+    }
 }
 
 impl Registry {
@@ -44,17 +70,13 @@ impl Registry {
             return (entry.clone(), false);
         }
         maps.by_name.insert(Arc::clone(name), made.clone());
-        let (key, node) = (made.node.key.clone(), Arc::clone(&made.node));
-        let Maps { by_key, namesakes, .. } = &mut *maps;
-        match by_key.entry(key) {
-            hash_map::Entry::Vacant(first) => {
-                first.insert(node);
-            }
-            hash_map::Entry::Occupied(other) => {
-                // Else the shares of the two would replace each other.
-                node.go_by(ProcessId::random());
-                namesakes.entry(other.key().clone()).or_default().push(node);
-            }
+        let node = Arc::clone(&made.node);
+        if maps.by_key.contains(&node.key) {
+            // Else the shares of the two would replace each other.
+            node.go_by(ProcessId::random());
+            maps.namesakes.entry(node.key.clone()).or_default().push(node);
+        } else {
+            maps.by_key.insert(ByKey(node));
         }
         (made, true)
     }
@@ -70,6 +92,7 @@ impl Registry {
     pub(crate) fn nodes_of(&self, key: &CircuitKey) -> Vec<Arc<Node>> {
         let maps = lock(&self.0);
         let namesakes = maps.namesakes.get(key).into_iter().flatten();
-        maps.by_key.get(key).into_iter().chain(namesakes).cloned().collect()
+        let first = maps.by_key.get(key).map(|first| &first.0);
+        first.into_iter().chain(namesakes).cloned().collect()
     }
 }
