@@ -594,6 +594,7 @@ async fn a_rejection_says_who_why_and_when_to_come_again() {
             "code": 998603,
             "service": "payments",
             "state": "open",
+            "reason": "open",
             "retry_after": 14,
         })
     );

@@ -236,6 +236,13 @@ async fn circuits_are_listed_from_the_start() {
         "shared": true,
         "suspect": false,
         "fleet_failures": 0,
+        "failed_trials": 0,
+        "mode": "enabled",
+        "override": null,
+        "would_have_rejected": 0,
+        "ramp": null,
+        "window": null,
+        "fleet_window": null,
     });
     assert_eq!(shown(), closed);
     for _ in 0..2 {

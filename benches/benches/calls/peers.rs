@@ -34,13 +34,13 @@ pub(crate) enum Load {
 
 /// The call that is guarded: a function call that the compiler neither inlines nor folds away.
 #[inline(never)]
-fn succeed(i: u64) -> Result<u64, Failed> {
+pub(crate) fn succeed(i: u64) -> Result<u64, Failed> {
     if black_box(i) == u64::MAX { Err(Failed) } else { Ok(i.wrapping_mul(31)) }
 }
 
 #[inline(never)]
-fn fail_every_fifth(i: u64) -> Result<u64, Failed> {
-    if black_box(i).is_multiple_of(5) { Err(Failed) } else { Ok(i.wrapping_mul(31)) }
+pub(crate) fn fail_every_fifth(i: u64) -> Result<u64, Failed> {
+    if black_box(i) % 5 == 4 { Err(Failed) } else { Ok(i.wrapping_mul(31)) }
 }
 
 /// A `Contender` for a load: the two bodies must not be one function that asks which it is.
@@ -63,8 +63,9 @@ macro_rules! contender {
         }
     }};
 }
+pub(crate) use contender;
 
-const OPEN_FOR: Duration = Duration::from_secs(3600);
+pub(crate) const OPEN_FOR: Duration = Duration::from_secs(3600);
 const FAILURES: usize = 5;
 
 pub(crate) fn bare(load: Load) -> Contender {
@@ -76,9 +77,12 @@ pub(crate) fn bare_async(load: Load) -> Contender {
 }
 
 // Infuse: five failures in a row is its default.
+fn in_a_row() -> Policy {
+    Policy::builder().reset_timeout(OPEN_FOR).build().expect("a valid policy")
+}
+
 fn infuse_breaker(load: Load) -> Arc<Breaker> {
-    let policy = Policy::builder().reset_timeout(OPEN_FOR).build().expect("a valid policy");
-    let breaker = Breaker::builder("bench").policy(policy).build();
+    let breaker = Breaker::builder("bench").policy(in_a_row()).build();
     if load == Load::Rejected {
         for _ in 0..FAILURES {
             let _ = breaker.call_sync(|| Err::<(), _>(Failed));
@@ -102,11 +106,10 @@ pub(crate) fn infuse_async(load: Load) -> Contender {
 
 // The same circuit shared through the embedded storage, as an application has it: the replicator
 // runs beside the calls, on a runtime of its own.
-fn shared_circuit(load: Load) -> (Circuit, Arc<Runtime>) {
+pub(crate) fn shared_circuit(load: Load, policy: Policy) -> (Circuit, Arc<Runtime>) {
     let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = Arc::new(runtime.expect("a runtime"));
     let guard = runtime.enter();
-    let policy = Policy::builder().reset_timeout(OPEN_FOR).build().expect("a valid policy");
     let circuit = Circuits::builder().start().expect("within a runtime").circuit("bench", policy);
     drop(guard);
     if load == Load::Rejected {
@@ -119,13 +122,13 @@ fn shared_circuit(load: Load) -> (Circuit, Arc<Runtime>) {
 }
 
 pub(crate) fn shared(load: Load) -> Contender {
-    contender!(load, shared_circuit(load), |shared, work| {
+    contender!(load, shared_circuit(load, in_a_row()), |shared, work| {
         move |i| shared.0.call_sync(|| work(i)).unwrap_or(0)
     })
 }
 
 pub(crate) fn shared_async(load: Load) -> Contender {
-    contender!(load, shared_circuit(load), |shared, work| {
+    contender!(load, shared_circuit(load, in_a_row()), |shared, work| {
         move |i| block_on(shared.0.call(|| async { work(i) })).unwrap_or(0)
     })
 }

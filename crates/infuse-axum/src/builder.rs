@@ -11,9 +11,10 @@ use crate::{
     Attempt, Infuse, InitError, ServiceClient,
     classify::{ClassifyFn, ExcludeFn},
     client::{ClientParts, OnRequest, ServiceConfig, Transport},
-    infuse::{self, Inner},
+    infuse::Inner,
     listeners::Listeners,
     place,
+    reload::{self, Live},
     settings::{
         KnownNames, ServiceName, Settings, SettingsWarning, unseen_variables, warning_of_own_name,
     },
@@ -209,14 +210,19 @@ impl InfuseBuilder {
         self.name_application(&mut settings)?;
 
         let circuits = self.start_circuits(&settings)?;
-        let own = settings
-            .service_name
-            .as_ref()
-            .map(|name| infuse::circuit(&settings, &circuits, &self.listeners, name));
-        let client = self.client(&settings, &circuits)?;
-        start::ready(&settings, &circuits, own).await;
-        let listeners = self.listeners;
-        Ok(Infuse::new(Inner { settings, circuits, client, listeners }))
+        let said = reload::Builder {
+            known: self.known_names(),
+            service_name: self.named(&settings)?,
+            has_storage: self.storage.is_some(),
+            listeners: self.listeners.clone(),
+            classify: self.classify.clone(),
+            exclusions: self.exclusions.clone(),
+        };
+        let live = Arc::new(Live::new(circuits, said, settings.clone()));
+        let own = settings.service_name.as_ref().map(|name| live.circuit(name));
+        let client = self.client(&settings, &live)?;
+        start::ready(&settings, &live.circuits, own).await;
+        Ok(Infuse::new(Inner { live, client }))
     }
 
     fn known_names(&self) -> KnownNames {
@@ -228,16 +234,22 @@ impl InfuseBuilder {
     }
 
     fn name_application(&self, settings: &mut Settings) -> Result<(), InitError> {
-        if let (None, Some(name)) = (&settings.service_name, &self.service_name) {
-            let canonical = settings
-                .canonical(name)
-                .map_err(|source| InitError::ServiceName { name: name.clone(), source })?;
-            settings.service_name = Some(canonical);
+        if settings.service_name.is_none()
+            && let Some(name) = &self.service_name
+        {
+            settings.service_name = self.named(settings)?;
             if let (None, Some(warning)) = (&self.storage, warning_of_own_name(settings, name)) {
                 tracing::warn!(target: "infuse", "service name {name:?} in the builder: {warning}");
             }
         }
         Ok(())
+    }
+
+    /// The application's name in this builder.
+    fn named(&self, settings: &Settings) -> Result<Option<ServiceName>, InitError> {
+        let Some(name) = &self.service_name else { return Ok(None) };
+        let canonical = settings.canonical(name);
+        canonical.map(Some).map_err(|source| InitError::ServiceName { name: name.clone(), source })
     }
 
     fn start_circuits(&self, settings: &Settings) -> Result<Circuits, InitError> {
@@ -255,14 +267,12 @@ impl InfuseBuilder {
             .trip_grace(settings.trip_grace)
             .trip_rest(settings.trip_rest)
             .fallback(settings.fallback_state)
-            .namespace(move |name| match ServiceName::with_spelling(name) {
-                Ok(name) => template.render(&environment, &name),
-                Err(_) => name.to_owned(),
-            });
+            // Of circuits below a service too: `payments/refunds`.
+            .namespace(move |name| template.render_text(&environment, name));
         Ok(circuits.start()?)
     }
 
-    fn client(&self, settings: &Settings, circuits: &Circuits) -> Result<ServiceClient, InitError> {
+    fn client(&self, settings: &Settings, live: &Arc<Live>) -> Result<ServiceClient, InitError> {
         let mut transports = BTreeMap::new();
         for (service, transport) in &self.transports {
             let Some(known) = settings.service(service) else {
@@ -274,21 +284,16 @@ impl InfuseBuilder {
             let own_client = || self.http_client.clone().map(Transport::Network);
             ServiceConfig {
                 name: service.name.clone(),
-                circuit: infuse::circuit(settings, circuits, &self.listeners, &service.name),
+                circuit: live.circuit(&service.name),
                 base_url: service.url.clone(),
-                timeout: Some(service.timeout),
-                body_limit: service.body_limit,
+                rules: live.rules(&service.name),
+                below: live.below(&service.name),
                 redirects: service.redirects,
-                exclude: service.breaker.exclude.clone(),
                 transport: transports.get(&service.name).cloned().or_else(own_client),
             }
         });
-        let parts = ClientParts {
-            services: services.collect(),
-            classify: self.classify.clone(),
-            on_request: self.on_request.clone(),
-            exclusions: self.exclusions.clone(),
-        };
+        let parts =
+            ClientParts { services: services.collect(), on_request: self.on_request.clone() };
         Ok(ServiceClient::new(parts)?)
     }
 }

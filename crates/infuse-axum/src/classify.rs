@@ -7,6 +7,10 @@
 //! | 429 | Ignored | |
 //! | any other status | Success | |
 //! | the request could not be built or read, the answer is over the caller's limit | Ignored | |
+//!
+//! An outcome other than Success has with it what a 429 or 503 asked for by `Retry-After`, and
+//! whose a failure is: ours, where a name was not resolved or sockets were exhausted, so that the
+//! service was never reached.
 
 use std::{
     error::Error,
@@ -16,9 +20,12 @@ use std::{
 };
 
 use http::{HeaderMap, StatusCode};
-use infuse_storage::Outcome;
+use infuse_storage::{
+    Outcome,
+    core::{Origin, Verdict},
+};
 
-use crate::{ServiceErrorKind, settings::Exclusion};
+use crate::{ServiceErrorKind, retry_after::retry_after, settings::Exclusion};
 
 /// Judges attempts in place of the default rules, where it returns `Some`.
 pub(crate) type ClassifyFn = Arc<dyn Fn(&str, &Attempt<'_>) -> Option<Outcome> + Send + Sync>;
@@ -36,17 +43,20 @@ pub struct Attempt<'a> {
     headers: Option<&'a HeaderMap>,
     error: Option<ServiceErrorKind>,
     source: Option<&'a (dyn Error + 'static)>,
+    origin: Origin,
 }
 
 impl<'a> Attempt<'a> {
     /// An answer of which the headers are there.
     pub fn answered(status: StatusCode, headers: &'a HeaderMap) -> Self {
-        Self { status: Some(status), headers: Some(headers), error: None, source: None }
+        let (error, source, origin) = (None, None, Origin::Service);
+        Self { status: Some(status), headers: Some(headers), error, source, origin }
     }
 
     /// A call that got no answer, or not all of it.
     pub fn failed(kind: ServiceErrorKind) -> Self {
-        Self { status: None, headers: None, error: Some(kind), source: None }
+        let (status, headers, source, origin) = (None, None, None, Origin::Service);
+        Self { status, headers, error: Some(kind), source, origin }
     }
 
     /// With the status of the answer that broke off, and its headers.
@@ -57,6 +67,11 @@ impl<'a> Attempt<'a> {
 
     pub(crate) fn caused_by(mut self, source: Option<&'a (dyn Error + 'static)>) -> Self {
         self.source = source;
+        self
+    }
+
+    pub(crate) fn on_side(mut self, origin: Origin) -> Self {
+        self.origin = origin;
         self
     }
 
@@ -79,6 +94,21 @@ impl<'a> Attempt<'a> {
     /// `downcast_ref` along its sources.
     pub fn source(&self) -> Option<&'a (dyn Error + 'static)> {
         self.source
+    }
+
+    /// On which side of the wire it failed, if it did: [`Origin::Local`] where the service was not
+    /// reached because a name was not resolved, or sockets, ports or open files were exhausted, and
+    /// where the caller's own request was at fault.
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// What the service asked for by `Retry-After`.
+    fn retry_after(&self) -> Option<std::time::Duration> {
+        match (self.error, self.status, self.headers) {
+            (None, Some(status), Some(headers)) => retry_after(status, headers),
+            _ => None,
+        }
     }
 
     /// The outcome by the rules that hold unless something else is configured.
@@ -181,7 +211,19 @@ impl Classifier {
     ///
     /// What the app gave is asked first. If that panics, the attempt is judged as if it had not
     /// been asked.
-    pub(crate) fn judge(&self, service: &str, attempt: &Attempt<'_>) -> Outcome {
+    pub(crate) fn judge(&self, service: &str, attempt: &Attempt<'_>) -> Verdict {
+        let mut verdict = Verdict::from(self.outcome(service, attempt));
+        match verdict.outcome {
+            Outcome::Success => {}
+            Outcome::Failure | Outcome::Ignored => {
+                verdict.origin = attempt.origin;
+                verdict.retry_after = attempt.retry_after();
+            }
+        }
+        verdict
+    }
+
+    fn outcome(&self, service: &str, attempt: &Attempt<'_>) -> Outcome {
         if let Some(classify) = &self.classify
             && let Some(Some(outcome)) = guarded(service, "classify", || classify(service, attempt))
         {
@@ -233,11 +275,11 @@ mod tests {
 
     fn judge(classifier: &Classifier, status: u16) -> Outcome {
         let status = StatusCode::from_u16(status).unwrap();
-        classifier.judge("payments", &Attempt::answered(status, &HeaderMap::new()))
+        classifier.outcome("payments", &Attempt::answered(status, &HeaderMap::new()))
     }
 
     fn judge_error(classifier: &Classifier, kind: ServiceErrorKind) -> Outcome {
-        classifier.judge("payments", &Attempt::failed(kind))
+        classifier.outcome("payments", &Attempt::failed(kind))
     }
 
     fn excluding(exclude: &[Exclusion]) -> Classifier {
@@ -306,7 +348,7 @@ mod tests {
         let headers = HeaderMap::new();
         let attempt = Attempt::failed(ServiceErrorKind::Body)
             .after(StatusCode::SERVICE_UNAVAILABLE, Some(&headers));
-        assert_eq!(rules.judge("payments", &attempt), Failure);
+        assert_eq!(rules.outcome("payments", &attempt), Failure);
     }
 
     #[test]
@@ -322,13 +364,13 @@ mod tests {
         assert!(rules.looks_closely());
         let mut headers = HeaderMap::new();
         let attempt = Attempt::answered(StatusCode::SERVICE_UNAVAILABLE, &headers);
-        assert_eq!(rules.judge("payments", &attempt), Failure);
+        assert_eq!(rules.outcome("payments", &attempt), Failure);
         headers.insert("x-maintenance", http::HeaderValue::from_static("1"));
         let attempt = Attempt::answered(StatusCode::SERVICE_UNAVAILABLE, &headers);
-        assert_eq!(rules.judge("payments", &attempt), Success);
+        assert_eq!(rules.outcome("payments", &attempt), Success);
         let attempt =
             Attempt::failed(ServiceErrorKind::Disconnect).caused_by(Some(&std::fmt::Error));
-        assert_eq!(rules.judge("payments", &attempt), Ignored);
+        assert_eq!(rules.outcome("payments", &attempt), Ignored);
 
         let unknown = Classifier::new(&exclude, |_| None, None).unwrap_err();
         assert_eq!(unknown, [UnknownExclusion("maintenance".into())]);
@@ -350,8 +392,49 @@ mod tests {
         assert_eq!(judge(&rules, 503), Ignored);
         assert_eq!(judge(&rules, 500), Failure);
         let attempt = Attempt::failed(ServiceErrorKind::Body).after(StatusCode::OK, None);
-        assert_eq!(rules.judge("payments", &attempt), Success);
+        assert_eq!(rules.outcome("payments", &attempt), Success);
         assert_eq!(judge_error(&rules, ServiceErrorKind::Timeout), Failure);
+    }
+
+    #[test]
+    fn what_the_service_asks_for_goes_with_what_is_no_success() {
+        let headers = HeaderMap::from_iter([(
+            http::header::RETRY_AFTER,
+            http::HeaderValue::from_static("7"),
+        )]);
+        let judge = |rules: &Classifier, status| {
+            let status = StatusCode::from_u16(status).unwrap();
+            let verdict = rules.judge("payments", &Attempt::answered(status, &headers));
+            (verdict.outcome, verdict.retry_after.map(|time| time.as_secs()))
+        };
+        let rules = Classifier::default();
+        for (status, expected) in [
+            (200, (Success, None)),
+            (429, (Ignored, Some(7))),
+            (500, (Failure, None)),
+            (503, (Failure, Some(7))),
+        ] {
+            assert_eq!(judge(&rules, status), expected, "{status}");
+        }
+        assert_eq!(judge(&excluding(&[Exclusion::ServerError]), 503), (Success, None));
+        let strict: ClassifyFn = Arc::new(|_, _| Some(Failure));
+        let strict = Classifier::new(&[], |_| None, Some(strict)).unwrap();
+        assert_eq!(judge(&strict, 429), (Failure, Some(7)));
+        // Of an answer that broke off, the status was heard already.
+        let broken = Attempt::failed(ServiceErrorKind::Body)
+            .after(StatusCode::SERVICE_UNAVAILABLE, Some(&headers));
+        assert_eq!(rules.judge("payments", &broken).retry_after, None);
+    }
+
+    #[test]
+    fn what_failed_on_our_side_is_known_as_such() {
+        let rules = Classifier::default();
+        for origin in [Origin::Local, Origin::Service] {
+            let attempt = Attempt::failed(ServiceErrorKind::Connect).on_side(origin);
+            assert_eq!(attempt.origin(), origin);
+            let verdict = rules.judge("payments", &attempt);
+            assert_eq!((verdict.outcome, verdict.origin), (Failure, origin));
+        }
     }
 
     #[test]

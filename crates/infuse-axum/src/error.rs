@@ -6,7 +6,7 @@ use axum::BoxError;
 use http::StatusCode;
 use infuse_storage::Rejected;
 
-use crate::client::PathError;
+use crate::{client::PathError, rejection::Rejection};
 
 /// A call to a service did not work out.
 ///
@@ -65,7 +65,9 @@ pub(crate) enum Cause {
     RequestBody {
         too_large: bool,
     },
-    Rejected(Rejected),
+    /// A name that no circuit below the service can have.
+    CircuitName(Box<str>),
+    Rejected(Rejection),
     /// The timeout, unless it was not ours.
     Timeout(Option<Duration>),
     Connect,
@@ -83,6 +85,8 @@ pub(crate) enum Cause {
 pub enum ServiceErrorKind {
     /// No service of this name is configured. Responds with 500.
     UnknownService,
+    /// No circuit below the service can have the name that was asked for. Responds with 500.
+    CircuitName,
     /// The path would have led away from the service's base URL. Responds with 400.
     PathRefused,
     /// The request could not be built, and was not sent. Responds with 500.
@@ -90,8 +94,9 @@ pub enum ServiceErrorKind {
     /// The body that the caller streamed to the service broke off. Responds with 500, or with
     /// 413 if it was over axum's limit for bodies.
     RequestBody,
-    /// The circuit is not closed: the call was rejected without touching the service. Responds
-    /// with 503 and `Retry-After`.
+    /// The circuit does not let calls through, because it is open, half-open, recovering or
+    /// isolated: the call was rejected without touching the service. Responds with 503 and
+    /// `Retry-After`.
     Rejected,
     /// The service kept the call waiting for longer than its timeout. Responds with 504.
     Timeout,
@@ -134,7 +139,7 @@ impl ServiceError {
     /// }
     /// ```
     pub fn rejection(circuit: &str, rejected: Rejected) -> Self {
-        Self::new(&circuit.into(), Cause::Rejected(rejected))
+        Self::new(&circuit.into(), Cause::Rejected(Rejection::of_a_stranger(rejected)))
     }
 
     pub(crate) fn during(mut self, status: Option<StatusCode>) -> Self {
@@ -176,6 +181,7 @@ impl ServiceError {
             Cause::Path(_) => StatusCode::BAD_REQUEST,
             Cause::RequestBody { too_large: true } => StatusCode::PAYLOAD_TOO_LARGE,
             Cause::UnknownService { .. }
+            | Cause::CircuitName(_)
             | Cause::Request(_)
             | Cause::RequestBody { too_large: false } => StatusCode::INTERNAL_SERVER_ERROR,
             Cause::Rejected(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -196,10 +202,21 @@ impl ServiceError {
         self.rejected().is_some()
     }
 
-    /// The rejection, if it was one: with the state of the circuit.
+    /// The rejection, if it was one: with the state of the circuit, and the reason.
     pub fn rejected(&self) -> Option<Rejected> {
-        match self.0.cause {
-            Cause::Rejected(rejected) => Some(rejected),
+        self.rejected_call().map(|rejection| rejection.rejected)
+    }
+
+    /// The circuit that rejected the call, if one did: the service's, by its name, or one below it,
+    /// as `payments/refunds`.
+    pub fn circuit(&self) -> Option<&str> {
+        self.rejected_call()
+            .map(|rejection| rejection.below.as_ref().unwrap_or(&self.0.service).as_ref())
+    }
+
+    pub(crate) fn rejected_call(&self) -> Option<&Rejection> {
+        match &self.0.cause {
+            Cause::Rejected(rejection) => Some(rejection),
             _ => None,
         }
     }
@@ -211,9 +228,11 @@ impl ServiceError {
 
     /// How long until the circuit may let a call through, if it rejected this one.
     ///
-    /// Zero while a trial call is under way: the circuit may close at any moment.
+    /// Zero while a trial call is under way or the circuit recovers: it may be at any moment. Of a
+    /// circuit that is isolated without an end it is the reset timeout. The `Retry-After` of the
+    /// response is this, at least 1 s, and later by what `INFUSE_RETRY_AFTER_JITTER` says.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.rejected().map(|rejected| rejected.retry_after())
+        self.rejected_call().map(|rejection| rejection.left)
     }
 
     /// The `ServiceError` that `error` is, or that stands anywhere along its
@@ -244,6 +263,7 @@ impl Cause {
     pub(crate) fn kind(&self) -> ServiceErrorKind {
         match self {
             Cause::UnknownService { .. } => ServiceErrorKind::UnknownService,
+            Cause::CircuitName(_) => ServiceErrorKind::CircuitName,
             Cause::Path(_) => ServiceErrorKind::PathRefused,
             Cause::Request(_) => ServiceErrorKind::Request,
             Cause::RequestBody { .. } => ServiceErrorKind::RequestBody,
@@ -297,13 +317,20 @@ impl fmt::Display for ServiceError {
             Cause::RequestBody { too_large: false } => {
                 write!(f, "service {service}: the body of the request broke off")
             }
-            Cause::Rejected(rejected) => write!(
+            Cause::CircuitName(name) => write!(
                 f,
-                "service {service}: the call was rejected, because the circuit is {} (retry \
-                 after {:.1?})",
-                rejected.state(),
-                rejected.retry_after(),
+                "service {service}: no circuit below it can have the name {name:?}; use 1 to 64 \
+                 letters, digits, `-`, `_` and `.`"
             ),
+            Cause::Rejected(Rejection { rejected, below, left, .. }) => {
+                let (space, below) = below.as_ref().map_or(("", ""), |below| (" ", below));
+                let reason = rejected.reason();
+                write!(
+                    f,
+                    "service {service}: the call was rejected, because the circuit{space}{below} \
+                     is {reason} (retry after {left:.1?})"
+                )
+            }
             Cause::Timeout(timeout) => {
                 write!(f, "service {service}: no answer")?;
                 match timeout {

@@ -57,6 +57,8 @@ impl IntoResponse for MissingServiceClient {
             service: None,
             upstream_status: None,
             state: None,
+            reason: None,
+            circuit: None,
             retry_after: None,
         }
         .into_response()

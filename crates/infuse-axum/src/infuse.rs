@@ -1,14 +1,14 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use axum::Router;
 use config::Config;
-use infuse_storage::{Circuit, CircuitSnapshot, Circuits, Policy};
+use infuse_storage::{Circuit, CircuitSnapshot};
 use tower_http::add_extension::AddExtensionLayer;
 
 use crate::{
-    InfuseBuilder, InitError, ServiceClient,
-    listeners::Listeners,
-    settings::{BreakerSettings, ParseServiceNameError, ServiceName, Settings},
+    InfuseBuilder, InitError, Reload, ReloadError, ServiceClient,
+    reload::Live,
+    settings::{ParseServiceNameError, Settings},
 };
 
 /// Infuse, installed: the handle that [`Infuse::init_app`] returns.
@@ -19,10 +19,8 @@ use crate::{
 pub struct Infuse(Arc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) settings: Settings,
-    pub(crate) circuits: Circuits,
+    pub(crate) live: Arc<Live>,
     pub(crate) client: ServiceClient,
-    pub(crate) listeners: Listeners,
 }
 
 impl Infuse {
@@ -52,6 +50,19 @@ impl Infuse {
     /// # Ok(()) }
     /// ```
     ///
+    /// # Timeouts outside of it
+    ///
+    /// A call to a service waits no longer than `INFUSE_SERVICE_TIMEOUT` (5 s), and then fails,
+    /// which counts. Whoever waits for this application has a timeout too: tower-http's
+    /// `TimeoutLayer`, a load balancer, another service that uses Infuse. The inner one is to be the
+    /// shorter: if the outer one ends first, the handler is dropped with the call in it, and a call
+    /// that its caller drops counts as nothing. A service that hangs is then never found out.
+    ///
+    /// - Set `INFUSE_SERVICE_TIMEOUT`, times the calls that a handler makes one after another, to
+    ///   less than what is outside.
+    /// - Where that cannot be, set `INFUSE_BREAKER_ABANDONED_AFTER` to less than what is outside:
+    ///   a call that has waited so long for the service when it is dropped is a failure.
+    ///
     /// # Errors
     ///
     /// [`InitError`] when the settings are wrong; all that is wrong is said at once. Never because
@@ -69,25 +80,130 @@ impl Infuse {
         InfuseBuilder::new()
     }
 
+    #[cfg(test)]
+    pub(crate) fn live(&self) -> &Arc<Live> {
+        &self.0.live
+    }
+
     pub(crate) fn new(inner: Inner) -> Self {
         Self(Arc::new(inner))
     }
 
     /// All circuits as they are now, in the order of their names: the application's own, those of
-    /// the services that are configured, and those that [`breaker`](Self::breaker) made.
+    /// the services that are configured and those below them, and those that
+    /// [`breaker`](Self::breaker) made.
     pub fn circuits(&self) -> Vec<CircuitSnapshot> {
-        self.0.circuits.all().iter().map(Circuit::snapshot).collect()
+        self.0.live.circuits.all().iter().map(Circuit::snapshot).collect()
     }
 
     /// The circuit of this name, to guard any function or future with. It is made at its first
     /// use, with the settings that there are for the name. A service of that name shares it.
     ///
+    /// To control a circuit that is there already, [`circuit`](Self::circuit) is safer: it makes
+    /// none for a name that is misspelt.
+    ///
     /// # Errors
     ///
     /// [`ParseServiceNameError`] for a name that no service can have.
     pub fn breaker(&self, name: &str) -> Result<Circuit, ParseServiceNameError> {
-        let name = self.0.settings.canonical(name)?;
-        Ok(self.0.circuit(&name))
+        let name = self.0.live.settings().canonical(name)?;
+        Ok(self.0.live.circuit(&name))
+    }
+
+    /// The circuit of this name if there is one, to look at it and to control it: one of
+    /// [`circuits`](Self::circuits). `payments/refunds` is the circuit `refunds` below the service
+    /// `payments`. In the names of services case does not matter, nor `-` or `_`.
+    ///
+    /// At 3 a.m. nobody is to be called who is moving a database, and in an hour that is to be
+    /// over, whether anybody thinks of it or not:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// use infuse_axum::{Mode, Override, Reach};
+    ///
+    /// # let config = infuse_axum::config::Config::builder()
+    /// #     .set_override("infuse_service_connections", "payments")?.build()?;
+    /// # let infuse = infuse_axum::Infuse::builder().start(&config).await?;
+    /// let payments = infuse.circuit("payments").ok_or("no such circuit")?;
+    /// let night = Override::new(Mode::Isolated)
+    ///     .lasting(Duration::from_secs(3600))
+    ///     .by("ada")
+    ///     .because("their database is being moved");
+    /// match payments.set_override(Some(night)).await {
+    ///     Reach::Fleet => println!("payments is isolated everywhere"),
+    ///     Reach::Local => println!("the storage is away: payments is isolated here alone"),
+    /// }
+    /// assert_eq!(payments.mode(), Mode::Isolated);
+    ///
+    /// // Over sooner than thought.
+    /// let _ = payments.set_override(None).await;
+    /// assert_eq!(payments.mode(), Mode::Enabled);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// [`Mode::Observe`](crate::Mode::Observe) and [`Mode::Disabled`](crate::Mode::Disabled) let
+    /// every call through. What holds without an override is `INFUSE_BREAKER_MODE`.
+    pub fn circuit(&self, name: &str) -> Option<Circuit> {
+        let live = &self.0.live;
+        if let Some(circuit) = live.circuits.get(name) {
+            return Some(circuit);
+        }
+        let (service, below) = match name.split_once('/') {
+            Some((service, below)) => (service, Some(below)),
+            None => (name, None),
+        };
+        let service = live.settings().canonical(service).ok()?;
+        match below {
+            Some(below) => live.circuits.get(&format!("{service}/{below}")),
+            None => live.circuits.get(service.as_str()),
+        }
+    }
+
+    /// Reads the settings anew and changes what differs, while calls go on: every threshold, mode,
+    /// exclusion, timeout and limit, of all circuits and services that there are. No circuit loses
+    /// its state, its counts or the time that it is still open. It changes all or nothing, waits for
+    /// nothing, and says in the log, at `info`, what has changed.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use infuse_axum::{Infuse, config::Config};
+    /// # fn load_config() -> Result<Config, infuse_axum::config::ConfigError> {
+    /// #     Config::builder().set_override("infuse_breaker_max_failure", 3)?.build()
+    /// # }
+    /// # let infuse = Infuse::builder().start(&Config::default()).await?;
+    /// # #[cfg(any())]
+    /// use infuse_axum::load_config;
+    ///
+    /// // On SIGHUP, say.
+    /// match infuse.reload(&load_config()?) {
+    ///     Ok(reload) => println!("{reload}"),
+    ///     Err(error) => eprintln!("{error}"),
+    /// }
+    /// assert_eq!(infuse.settings().breaker.max_failure, Some(3));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// - A call that has begun goes on by what it began with. A circuit that is open stays so for
+    ///   the time that was set when it opened. A window keeps its calls unless its own size has
+    ///   changed.
+    /// - What the builder said stays: listeners, exclusions, `classify` and so on. A policy or mode
+    ///   that code put on a circuit ([`Circuit::set_policy`], [`Circuit::set_mode`]) stays until a
+    ///   setting of that circuit changes it. An override
+    ///   ([`Circuit::set_override`]) stays above the mode of the settings.
+    /// - Where services are, which there are, listeners, and everything about the storage hold until
+    ///   the process starts anew.
+    /// - The other processes of a fleet reload by themselves. Meanwhile each goes by its own
+    ///   thresholds.
+    ///
+    /// Two reloads at once come one after the other, each whole.
+    ///
+    /// # Errors
+    ///
+    /// [`ReloadError`] when settings are wrong, with all that is; and when some have changed that
+    /// cannot change while the process runs, with all of those. Nothing has changed then.
+    pub fn reload(&self, config: &Config) -> Result<Reload, ReloadError> {
+        self.0.live.reload(config)
     }
 
     /// The client, for code outside handlers.
@@ -101,56 +217,24 @@ impl Infuse {
         AddExtensionLayer::new(self.client())
     }
 
-    /// The settings that hold.
-    pub fn settings(&self) -> &Settings {
-        &self.0.settings
+    /// The settings that hold. A [`reload`](Self::reload) replaces them, and leaves alone what was
+    /// returned before.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.0.live.settings()
     }
 
     /// Stops sharing: leases are given back, what is pending is told to the storage, and every
     /// task ends. Calls are still guarded afterwards, in this process alone. It takes at most 2 s,
     /// and may be repeated.
     pub async fn shutdown(&self) {
-        self.0.circuits.shutdown().await;
+        self.0.live.circuits.shutdown().await;
     }
-}
-
-impl Inner {
-    /// The circuit of this name, made if there is none.
-    pub(crate) fn circuit(&self, name: &ServiceName) -> Circuit {
-        circuit(&self.settings, &self.circuits, &self.listeners, name)
-    }
-}
-
-pub(crate) fn circuit(
-    settings: &Settings,
-    circuits: &Circuits,
-    listeners: &Listeners,
-    name: &ServiceName,
-) -> Circuit {
-    let breaker = settings.breaker_for(name);
-    let timeout = settings.service(name.key()).map(|service| service.timeout);
-    circuits.circuit_with(name.as_str(), |circuit| {
-        let circuit = circuit.policy(policy(breaker, timeout));
-        listeners.of(breaker).fold(circuit, |circuit, listener| circuit.shared_listener(listener))
-    })
-}
-
-fn policy(breaker: &BreakerSettings, timeout: Option<Duration>) -> Policy {
-    Policy::builder()
-        .max_failure(breaker.max_failure)
-        .reset_timeout(breaker.reset_timeout)
-        .success_threshold(breaker.success_threshold)
-        .half_open_max_calls(breaker.half_open_max_calls)
-        .call_timeout(timeout)
-        .build()
-        // Settings are checked by the same limits when they are read.
-        .unwrap_or_default()
 }
 
 impl fmt::Debug for Infuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Infuse")
-            .field("settings", &self.0.settings)
+            .field("settings", &self.0.live.settings())
             .field("client", &self.0.client)
             .finish_non_exhaustive()
     }

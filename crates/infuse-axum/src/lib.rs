@@ -25,6 +25,7 @@
 //! - [`settings`] reads the `INFUSE_*` variables and `infuse.toml`.
 //! - [`client`] makes the guarded calls; [`Attempt`] is what is judged of one, [`ServiceError`]
 //!   what its caller gets when it did not work out.
+//! - `test_util` (a feature) is a kit with which an application proves its thresholds.
 //!
 //! What circuits are and how they are shared is in the crates `infuse-core` and
 //! `infuse-storage`; what of them an application needs is exported here, and so are [`axum`],
@@ -43,8 +44,14 @@ pub mod layer;
 mod listeners;
 mod place;
 mod problem;
+mod random;
+mod rejection;
+mod reload;
+mod retry_after;
 pub mod settings;
 mod start;
+#[cfg(feature = "test-util")]
+pub mod test_util;
 
 pub use axum;
 pub use builder::InfuseBuilder;
@@ -58,13 +65,16 @@ pub use infuse::Infuse;
 pub use infuse_storage::{
     Breaker, CallError, Cause, Circuit, CircuitKey, CircuitPermit, CircuitSnapshot, Clock,
     ExclusionId, Listener, ListenerId, ManualClock, MemoryStorage, Outcome, Policy, PolicyError,
-    ProcessId, Reach, Rejected, StartError, State, StateChange, Storage, StorageError, TimeSource,
-    Token, storage,
+    ProcessId, Reach, Rejected, RejectedBy, StartError, State, StateChange, Storage, StorageError,
+    TimeSource, Token,
+    core::{Mode, Origin, Override, ParseModeError, Reason, Verdict, Window},
+    storage,
 };
 #[cfg(feature = "redis")]
 pub use infuse_storage::{RedisConfig, RedisConfigError, RedisStorage};
 pub use init_error::InitError;
 pub use layer::{CircuitBreaker, CircuitBreakerLayer};
+pub use reload::{Reload, ReloadError};
 pub use reqwest;
 pub use settings::{Settings, load_config};
 pub use tower_http::add_extension::AddExtensionLayer;

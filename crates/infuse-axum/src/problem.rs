@@ -7,7 +7,7 @@ use http::{
     HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
 };
-use infuse_storage::State;
+use infuse_storage::{State, core::Reason};
 use serde::Serialize;
 
 use crate::error::{Cause, ServiceError, causes, url_key};
@@ -27,6 +27,11 @@ pub(crate) struct Problem<'a> {
     pub(crate) upstream_status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) state: Option<State>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<Reason>,
+    /// The circuit that rejected, unless it is the service's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) circuit: Option<&'a str>,
     /// Whole seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retry_after: Option<u64>,
@@ -66,6 +71,8 @@ fn class(cause: &Cause) -> (&'static str, u32, &'static str) {
         Cause::UnknownService { .. } => {
             ("urn:infuse:unknown-service", 998623, "Service not configured")
         }
+        // 998624: see `extract`.
+        Cause::CircuitName(_) => ("urn:infuse:circuit-name", 998625, "Circuit not usable"),
     }
 }
 
@@ -90,7 +97,16 @@ fn detail(error: &ServiceError) -> String {
         Cause::RequestBody { too_large: false } => {
             "The body of the request could not be read to its end.".into()
         }
-        Cause::Rejected(_) => format!("Calls to {service} are suspended, because it is failing."),
+        Cause::CircuitName(_) => {
+            format!("No circuit below {service} can have the name that was asked for.")
+        }
+        Cause::Rejected(rejection) => match rejection.rejected.reason() {
+            Reason::Isolated => format!("Calls to {service} have been suspended."),
+            Reason::Recovering => {
+                format!("Calls to {service} are limited, because it has only just recovered.")
+            }
+            _ => format!("Calls to {service} are suspended, because it is failing."),
+        },
         Cause::Timeout(_) => format!("{service} did not answer in time."),
         Cause::Connect => format!("No connection to {service} could be made."),
         Cause::Disconnect => format!("The connection to {service} was lost before it answered."),
@@ -111,7 +127,7 @@ impl IntoResponse for &ServiceError {
     fn into_response(self) -> Response {
         log(self);
         let (r#type, code, title) = class(self.cause());
-        let rejected = self.rejected();
+        let rejection = self.rejected_call();
         Problem {
             r#type,
             title,
@@ -120,13 +136,10 @@ impl IntoResponse for &ServiceError {
             code,
             service: Some(self.service()),
             upstream_status: self.upstream_status().map(|status| status.as_u16()),
-            state: rejected.map(|rejected| rejected.state()),
-            retry_after: rejected.map(|rejected| {
-                // Rounded up, so that who obeys does not come too early; a 0 would ask for a
-                // retry at once.
-                let after = rejected.retry_after();
-                (after.as_secs() + u64::from(after.subsec_nanos() > 0)).max(1)
-            }),
+            state: rejection.map(|rejection| rejection.rejected.state()),
+            reason: rejection.map(|rejection| rejection.rejected.reason()),
+            circuit: rejection.and_then(|rejection| rejection.below.as_deref()),
+            retry_after: rejection.map(|rejection| rejection.come_back),
         }
         .into_response()
     }
@@ -138,13 +151,17 @@ fn log(error: &ServiceError) {
         let causes: Vec<_> = causes(error).skip(1).map(ToString::to_string).collect();
         causes.join(": ")
     };
-    // Mistakes in the app, which nobody finds at `debug`. The name of a service may come from a
-    // client, who shall not fill the log with it.
+    // Mistakes in the app, which nobody finds at `debug`. The name of a service or a circuit may
+    // come from a client, who shall not fill the log with it.
     static UNKNOWN: Once = Once::new();
+    static UNUSABLE: Once = Once::new();
     match error.cause() {
         Cause::Request(_) => tracing::error!(cause = cause(), "{error}"),
         Cause::UnknownService { .. } if !UNKNOWN.is_completed() => {
             UNKNOWN.call_once(|| tracing::error!("{error}"));
+        }
+        Cause::CircuitName(_) if !UNUSABLE.is_completed() => {
+            UNUSABLE.call_once(|| tracing::error!("{error}"));
         }
         _ => tracing::debug!(cause = cause(), "{error}"),
     }
@@ -175,6 +192,7 @@ mod tests {
             (Cause::RequestBody { too_large: false }, 500),
             (Cause::RequestBody { too_large: true }, 413),
             (Cause::UnknownService { known: Box::new([Arc::from("secret")]) }, 500),
+            (Cause::CircuitName("secret".into()), 500),
         ] {
             let same_class = matches!(cause, Cause::RequestBody { too_large: true });
             let error = ServiceError::new(&Arc::from("payments"), cause)

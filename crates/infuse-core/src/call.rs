@@ -10,7 +10,7 @@ use std::{
 
 use pin_project_lite::pin_project;
 
-use crate::{Breaker, CallError, Outcome, Permit, Rejected, State, deadline::micros, word::Word};
+use crate::{Breaker, CallError, Outcome, Permit, Verdict, claim::Claim, word::Word};
 
 impl Breaker {
     /// Makes a call if the circuit lets it through. `call` is not run when it does not.
@@ -31,7 +31,8 @@ impl Breaker {
     ///
     /// # Cancel safety
     ///
-    /// A call that is dropped before its end counts as nothing.
+    /// A call that is dropped before its end counts as nothing, or as a failure if it had taken
+    /// [long enough](crate::Policy::abandoned_after).
     #[inline]
     pub fn call<F, Fut, T, E>(&self, call: F) -> impl Future<Output = Result<T, CallError<E>>>
     where
@@ -42,8 +43,8 @@ impl Breaker {
         Call::new(self, call, conclude)
     }
 
-    /// [`call`](Self::call) for results of any kind: `judge` says what a result means, and the
-    /// exclusions are not asked.
+    /// [`call`](Self::call) for results of any kind: `judge` says what a result means, by an
+    /// [`Outcome`] or a whole [`Verdict`], and the exclusions are not asked.
     ///
     /// # Errors
     ///
@@ -51,9 +52,10 @@ impl Breaker {
     ///
     /// # Cancel safety
     ///
-    /// A call that is dropped before its end counts as nothing.
+    /// A call that is dropped before its end counts as nothing, or as a failure if it had taken
+    /// [long enough](crate::Policy::abandoned_after).
     #[inline]
-    pub fn call_with<F, Fut, T, E, J>(
+    pub fn call_with<F, Fut, T, E, J, V>(
         &self,
         call: F,
         judge: J,
@@ -61,7 +63,8 @@ impl Breaker {
     where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
-        J: FnOnce(&Result<T, E>) -> Outcome,
+        J: FnOnce(&Result<T, E>) -> V,
+        V: Into<Verdict>,
     {
         let conclude = |permit: &mut Permit<&Self>, result| conclude_with(permit, result, judge);
         Call::new(self, call, conclude)
@@ -84,13 +87,18 @@ impl Breaker {
         }
     }
 
-    // Apart, so that there is one copy of the call in the function that is to be inlined.
+    // Apart, so that there is one copy of the call in the function that is to be inlined. What
+    // passes but is watched is told apart once more, so that the permit stays in registers there
+    // too.
     #[inline(never)]
     fn call_sync_slowly<T, E, F>(&self, word: Word, call: F) -> Result<T, CallError<E>>
     where
         F: FnOnce() -> Result<T, E>,
         E: Error + 'static,
     {
+        if word.passes() {
+            return self.pass(word, self).run_sync(call);
+        }
         self.try_permit_slowly(word).map_err(CallError::Rejected)?.run_sync(call)
     }
 
@@ -100,10 +108,11 @@ impl Breaker {
     ///
     /// As for [`call`](Self::call).
     #[inline]
-    pub fn call_sync_with<T, E, F, J>(&self, call: F, judge: J) -> Result<T, CallError<E>>
+    pub fn call_sync_with<T, E, F, J, V>(&self, call: F, judge: J) -> Result<T, CallError<E>>
     where
         F: FnOnce() -> Result<T, E>,
-        J: FnOnce(&Result<T, E>) -> Outcome,
+        J: FnOnce(&Result<T, E>) -> V,
+        V: Into<Verdict>,
     {
         match self.quick_permit() {
             Ok(permit) => permit.run_sync_with(call, judge),
@@ -112,7 +121,7 @@ impl Breaker {
     }
 
     #[inline(never)]
-    fn call_sync_with_slowly<T, E, F, J>(
+    fn call_sync_with_slowly<T, E, F, J, V>(
         &self,
         word: Word,
         call: F,
@@ -120,8 +129,12 @@ impl Breaker {
     ) -> Result<T, CallError<E>>
     where
         F: FnOnce() -> Result<T, E>,
-        J: FnOnce(&Result<T, E>) -> Outcome,
+        J: FnOnce(&Result<T, E>) -> V,
+        V: Into<Verdict>,
     {
+        if word.passes() {
+            return self.pass(word, self).run_sync_with(call, judge);
+        }
         self.try_permit_slowly(word).map_err(CallError::Rejected)?.run_sync_with(call, judge)
     }
 }
@@ -148,7 +161,7 @@ impl<B: Deref<Target = Breaker>> Permit<B> {
     ///
     /// As for [`Breaker::call`], but never [`CallError::Rejected`].
     #[inline]
-    pub fn run_with<F, Fut, T, E, J>(
+    pub fn run_with<F, Fut, T, E, J, V>(
         self,
         call: F,
         judge: J,
@@ -156,7 +169,8 @@ impl<B: Deref<Target = Breaker>> Permit<B> {
     where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
-        J: FnOnce(&Result<T, E>) -> Outcome,
+        J: FnOnce(&Result<T, E>) -> V,
+        V: Into<Verdict>,
     {
         Guarded::start(self, call, |permit: &mut Permit<B>, result| {
             conclude_with(permit, result, judge)
@@ -188,10 +202,11 @@ impl<B: Deref<Target = Breaker>> Permit<B> {
     /// As for [`Breaker::call`], but never [`CallError::Rejected`].
     // Always: a permit that is passed on has to stand in memory, which costs more than the rest.
     #[inline(always)]
-    pub fn run_sync_with<T, E, F, J>(mut self, call: F, judge: J) -> Result<T, CallError<E>>
+    pub fn run_sync_with<T, E, F, J, V>(mut self, call: F, judge: J) -> Result<T, CallError<E>>
     where
         F: FnOnce() -> Result<T, E>,
-        J: FnOnce(&Result<T, E>) -> Outcome,
+        J: FnOnce(&Result<T, E>) -> V,
+        V: Into<Verdict>,
     {
         self.set_running(true);
         let result = call();
@@ -212,67 +227,49 @@ where
             Ok(value)
         }
         Err(error) => {
-            let (ticket, trial) = permit.hand_over();
-            Err(conclude_error(permit.breaker(), ticket, trial, error))
+            let (ticket, claim) = permit.hand_over();
+            Err(conclude_error(permit.breaker(), ticket, claim, error))
         }
     }
 }
 
 #[inline(never)]
-fn conclude_error<E>(breaker: &Breaker, ticket: Word, trial: u64, error: E) -> CallError<E>
+fn conclude_error<E>(breaker: &Breaker, ticket: Word, claim: Claim, error: E) -> CallError<E>
 where
     E: Error + 'static,
 {
-    let mut permit = Permit::new_trial(breaker, ticket, trial);
+    let mut permit = Permit::with_claim(breaker, ticket, claim);
     // A predicate that panics is the caller's panic; the permit is dropped on the way.
-    match breaker.judge(&error) {
-        Outcome::Success => permit.succeed(),
-        Outcome::Ignored => permit.ignore(),
-        Outcome::Failure => {
-            let told = breaker.errors_on_trip();
-            if let Some(rejected) = fail(&mut permit, Some(&error), told) {
-                return CallError::Opened { rejected, error };
-            }
-        }
+    let outcome = breaker.judge(&error);
+    match permit.conclude(outcome.into(), Some(&error)) {
+        Some(rejected) if breaker.errors_on_trip() => CallError::Opened { rejected, error },
+        _ => CallError::Inner(error),
     }
-    CallError::Inner(error)
 }
 
 #[inline]
-fn conclude_with<B, T, E, J>(
+fn conclude_with<B, T, E, J, V>(
     permit: &mut Permit<B>,
     result: Result<T, E>,
     judge: J,
 ) -> Result<T, CallError<E>>
 where
     B: Deref<Target = Breaker>,
-    J: FnOnce(&Result<T, E>) -> Outcome,
+    J: FnOnce(&Result<T, E>) -> V,
+    V: Into<Verdict>,
 {
-    match judge(&result) {
-        Outcome::Success => permit.succeed(),
-        Outcome::Ignored => permit.ignore(),
-        Outcome::Failure => {
-            let told = result.is_err() && permit.breaker().errors_on_trip();
-            if let Some(rejected) = fail(permit, None, told) {
-                return result.map_err(|error| CallError::Opened { rejected, error });
-            }
+    let verdict = judge(&result).into();
+    if verdict.outcome == Outcome::Success {
+        permit.succeed();
+        return result.map_err(CallError::Inner);
+    }
+    let opened = permit.conclude(verdict, None);
+    result.map_err(|error| match opened {
+        Some(rejected) if permit.breaker().errors_on_trip() => {
+            CallError::Opened { rejected, error }
         }
-    }
-    result.map_err(CallError::Inner)
-}
-
-/// Settles a failure; what further calls are told, if this opened the circuit and is to be told.
-fn fail<B: Deref<Target = Breaker>>(
-    permit: &mut Permit<B>,
-    error: Option<&(dyn Error + 'static)>,
-    told: bool,
-) -> Option<Rejected> {
-    if !told {
-        permit.fail(error);
-        return None;
-    }
-    let reset_timeout = permit.breaker().policy().reset_timeout();
-    permit.fail(error).then(|| Rejected::new(State::Open, micros(reset_timeout)))
+        _ => CallError::Inner(error),
+    })
 }
 
 pin_project! {

@@ -22,9 +22,16 @@ pub struct StateChange {
 pub enum Cause {
     /// As many failures, one after another, as the policy allows.
     Failures,
+    /// The rate of failures that the policy allows was reached.
+    FailureRate,
+    /// The rate of slow calls that the policy allows was reached.
+    SlowCallRate,
+    /// A [`TripRule`](crate::TripRule) said so.
+    Rule,
     /// The open time was over and a call was let through to try.
     TrialStarted,
-    /// A trial call failed.
+    /// A trial call failed, was slow where that opens the circuit, or was
+    /// [abandoned](crate::Policy::abandoned_after).
     TrialFailed,
     /// Enough trial calls succeeded.
     TrialSucceeded,
@@ -39,11 +46,14 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// A short name: `failures`, `trial-started`, `trial-failed`, `trial-succeeded`, `manual`,
-    /// `seed`, `fallback` or `adopted`.
+    /// A short name: `failures`, `failure-rate`, `slow-call-rate`, `rule`, `trial-started`,
+    /// `trial-failed`, `trial-succeeded`, `manual`, `seed`, `fallback` or `adopted`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Cause::Failures => "failures",
+            Cause::FailureRate => "failure-rate",
+            Cause::SlowCallRate => "slow-call-rate",
+            Cause::Rule => "rule",
             Cause::TrialStarted => "trial-started",
             Cause::TrialFailed => "trial-failed",
             Cause::TrialSucceeded => "trial-succeeded",

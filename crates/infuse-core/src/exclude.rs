@@ -24,13 +24,20 @@ struct Rule {
 pub(crate) struct Exclusions {
     /// Whether there is a rule at all, so that a breaker without any asks nobody.
     any: AtomicBool,
-    /// `None` for none, which most breakers have.
-    rules: Mutex<(u64, Option<Arc<[Rule]>>)>,
+    /// `None` if there never was one, as with most breakers.
+    rules: Mutex<Option<Box<Rules>>>,
+}
+
+#[derive(Default)]
+struct Rules {
+    /// The number of the next one.
+    next: u64,
+    list: Arc<[Rule]>,
 }
 
 impl Exclusions {
     pub(crate) fn new() -> Self {
-        Self { any: AtomicBool::new(false), rules: Mutex::new((0, None)) }
+        Self { any: AtomicBool::new(false), rules: Mutex::new(None) }
     }
 
     /// What an error says about the service.
@@ -42,7 +49,7 @@ impl Exclusions {
 
     #[cold]
     fn judge_by_rules(&self, error: &(dyn Error + 'static)) -> Outcome {
-        let rules = lock(&self.rules).1.clone();
+        let rules = lock(&self.rules).as_ref().map(|rules| Arc::clone(&rules.list));
         let rule = rules.iter().flat_map(|rules| rules.iter()).find(|rule| (rule.matches)(error));
         rule.map_or(Outcome::Failure, |rule| rule.outcome)
     }
@@ -57,11 +64,11 @@ impl Exclusions {
 
     fn add(&self, of: Option<TypeId>, matches: Predicate, outcome: Outcome) -> ExclusionId {
         let mut rules = lock(&self.rules);
-        let id = ExclusionId(rules.0);
-        rules.0 += 1;
+        let rules = rules.get_or_insert_default();
+        let id = ExclusionId(rules.next);
+        rules.next += 1;
         let rule = Rule { id, of, matches, outcome };
-        let before = rules.1.iter().flat_map(|rules| rules.iter()).cloned();
-        rules.1 = Some(before.chain([rule]).collect());
+        rules.list = rules.list.iter().cloned().chain([rule]).collect();
         self.any.store(true, Ordering::Relaxed);
         id
     }
@@ -76,11 +83,11 @@ impl Exclusions {
 
     fn retain(&self, keep: impl Fn(&Rule) -> bool) -> bool {
         let mut rules = lock(&self.rules);
-        let Some(before) = rules.1.take() else { return false };
-        let left: Arc<[Rule]> = before.iter().filter(|rule| keep(rule)).cloned().collect();
-        let removed = left.len() < before.len();
-        rules.1 = (!left.is_empty()).then_some(left);
-        self.any.store(rules.1.is_some(), Ordering::Relaxed);
+        let Some(rules) = rules.as_mut() else { return false };
+        let left: Arc<[Rule]> = rules.list.iter().filter(|rule| keep(rule)).cloned().collect();
+        let removed = left.len() < rules.list.len();
+        self.any.store(!left.is_empty(), Ordering::Relaxed);
+        rules.list = left;
         removed
     }
 }

@@ -10,6 +10,8 @@
 //! - `decide` holds the decisions, pure functions of one atomic word, the time and the policy.
 //! - [`Breaker`] applies them; [`Permit`] is the right to one call; `call` guards functions and
 //!   futures with it.
+//! - `window` counts calls where a rate is asked for, and `meter` says what opens the circuit
+//!   beside failures in a row: rates, and any [`TripRule`].
 //! - [`Listener`], exclusions, [`Clock`] and [`Snapshot`] stand around it; [`Replica`] is for
 //!   those who share a breaker with other processes.
 
@@ -18,12 +20,15 @@
 mod breaker;
 mod call;
 mod change;
+mod claim;
 pub mod clock;
 mod deadline;
 mod decide;
 mod error;
 mod exclude;
 mod listener;
+mod meter;
+mod mode;
 mod outcome;
 mod permit;
 mod policy;
@@ -32,19 +37,25 @@ mod replica;
 mod snapshot;
 mod state;
 mod sync;
+mod verdict;
+mod window;
 mod word;
 
-pub use breaker::{Admission, Breaker, BreakerBuilder, Shared};
+pub use breaker::{Admission, Breaker, BreakerBuilder, Deltas, Ramp, Shared};
 pub use change::{Cause, StateChange};
 #[doc(inline)]
 pub use clock::{Clock, ManualClock, TimeSource};
 pub use error::CallError;
 pub use exclude::ExclusionId;
 pub use listener::{Listener, ListenerId};
+pub use meter::{Evidence, Standing, TripRule, WindowSnapshot};
+pub use mode::{Mode, Override, ParseModeError};
 pub use outcome::Outcome;
 pub use permit::Permit;
-pub use policy::{Policy, PolicyBuilder, PolicyError};
-pub use rejected::Rejected;
-pub use replica::Replica;
+pub use policy::{Policy, PolicyBuilder, PolicyError, Window};
+pub use rejected::{Reason, Rejected};
+pub use replica::{Opened, Replica, TrialOver};
 pub use snapshot::Snapshot;
 pub use state::{ParseStateError, State};
+pub use verdict::{Origin, Verdict};
+pub use window::Counts;

@@ -1,11 +1,16 @@
 use std::{fmt, ops::Deref};
 
-use crate::{Breaker, Outcome, word::Word};
+use crate::{Breaker, Outcome, Rejected, Verdict, claim::Claim, word::Word};
 
 /// The right to make one call, and the duty to say what came of it.
 ///
 /// It belongs to the state in which it was given: when the circuit has changed since, the outcome
-/// is dropped. Dropping a permit is [`Outcome::Ignored`]: the caller went away.
+/// is dropped. So it is where the call was let through although it would have been rejected, in a
+/// circuit that only [observes](crate::Mode::Observe), or in one that is
+/// [disabled](crate::Mode::Disabled).
+///
+/// Dropping a permit is [`Outcome::Ignored`]: the caller went away; but
+/// [`Outcome::Failure`] if it had waited [long enough](crate::Policy::abandoned_after).
 ///
 /// ```
 /// use infuse_core::{Breaker, Outcome};
@@ -20,8 +25,7 @@ use crate::{Breaker, Outcome, word::Word};
 pub struct Permit<B: Deref<Target = Breaker>> {
     breaker: B,
     ticket: Word,
-    /// The trial's number, 0 for an ordinary call.
-    trial: u64,
+    claim: Claim,
     settled: bool,
     /// Set while the guarded call's own code runs: a drop in that time is a panic out of it.
     running: bool,
@@ -30,14 +34,12 @@ pub struct Permit<B: Deref<Target = Breaker>> {
 impl<B: Deref<Target = Breaker>> Permit<B> {
     #[inline]
     pub(crate) fn new(breaker: B, ticket: Word) -> Self {
-        Self { breaker, ticket, trial: 0, settled: false, running: false }
+        Self::with_claim(breaker, ticket, Claim::NONE)
     }
 
     #[inline]
-    pub(crate) fn new_trial(breaker: B, ticket: Word, trial: u64) -> Self {
-        let mut permit = Self::new(breaker, ticket);
-        permit.trial = trial;
-        permit
+    pub(crate) fn with_claim(breaker: B, ticket: Word, claim: Claim) -> Self {
+        Self { breaker, ticket, claim, settled: false, running: false }
     }
 
     /// The breaker that gave it.
@@ -54,23 +56,41 @@ impl<B: Deref<Target = Breaker>> Permit<B> {
     pub fn with_owner<C: Deref<Target = Breaker>>(mut self, owner: C) -> Permit<C> {
         assert!(std::ptr::eq(&*self.breaker, &*owner), "a permit belongs to its breaker");
         self.settled = true;
-        let mut permit = Permit::new(owner, self.ticket);
-        permit.trial = self.trial;
-        permit
+        Permit::with_claim(owner, self.ticket, self.claim)
     }
 
     /// Whether this is a trial call of a half-open circuit.
     pub fn is_trial(&self) -> bool {
-        self.trial != 0
+        self.claim.as_trial().is_some()
     }
 
     /// Says what came of the call.
-    pub fn settle(self, outcome: Outcome) {
-        match outcome {
-            Outcome::Success => self.success(),
-            Outcome::Failure => self.failure(),
-            Outcome::Ignored => drop(self),
+    pub fn settle(mut self, verdict: impl Into<Verdict>) {
+        self.conclude(verdict.into(), None);
+    }
+
+    /// [`settle`](Self::settle); what further calls are told, if this opened the circuit.
+    #[inline]
+    pub(crate) fn conclude(
+        &mut self,
+        verdict: Verdict,
+        error: Option<&(dyn std::error::Error + 'static)>,
+    ) -> Option<Rejected> {
+        let Verdict { outcome, origin, retry_after } = verdict;
+        if outcome == Outcome::Success {
+            self.succeed();
+            return None;
         }
+        // First, so that the circuit opens for that long if this opens it.
+        if let Some(left) = retry_after {
+            self.breaker.heed(self.claim, left);
+        }
+        if outcome == Outcome::Ignored {
+            self.ignore();
+            return None;
+        }
+        self.settled = true;
+        self.breaker.fail(self.ticket, self.claim, origin, error)
     }
 
     /// The service works.
@@ -81,33 +101,27 @@ impl<B: Deref<Target = Breaker>> Permit<B> {
 
     /// The service does not work.
     pub fn failure(mut self) {
-        self.fail(None);
+        self.conclude(Outcome::Failure.into(), None);
     }
 
     #[inline]
     pub(crate) fn succeed(&mut self) {
         self.settled = true;
-        self.breaker.succeed(self.ticket, self.trial);
-    }
-
-    /// The service does not work; whether this opened the circuit.
-    pub(crate) fn fail(&mut self, error: Option<&(dyn std::error::Error + 'static)>) -> bool {
-        self.settled = true;
-        self.breaker.fail(self.ticket, self.trial, error)
+        self.breaker.succeed(self.ticket, self.claim);
     }
 
     /// Gives back a trial's place.
     pub(crate) fn ignore(&mut self) {
         self.settled = true;
-        self.breaker.ignore(self.ticket, self.trial);
+        self.breaker.ignore(self.ticket, self.claim);
     }
 
-    /// What is needed to settle this permit elsewhere, by [`Permit::new_trial`]. In two registers,
+    /// What is needed to settle this permit elsewhere, by [`Permit::with_claim`]. In two registers,
     /// so that the caller's permit never has to stand in memory for it.
     #[inline]
-    pub(crate) fn hand_over(&mut self) -> (Word, u64) {
+    pub(crate) fn hand_over(&mut self) -> (Word, Claim) {
         self.settled = true;
-        (self.ticket, self.trial)
+        (self.ticket, self.claim)
     }
 
     /// Marks that the guarded call's own code runs, or no longer does.
@@ -121,7 +135,7 @@ impl<B: Deref<Target = Breaker>> Drop for Permit<B> {
     #[inline]
     fn drop(&mut self) {
         if !self.settled {
-            self.breaker.drop_permit(self.ticket, self.trial, self.running);
+            self.breaker.drop_permit(self.ticket, self.claim, self.running);
         }
     }
 }

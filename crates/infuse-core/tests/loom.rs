@@ -4,6 +4,11 @@
 #![cfg(loom)]
 #![allow(clippy::unwrap_used, reason = "a failed test is what a panic is for")]
 
+#[path = "loom/modes.rs"]
+mod modes;
+#[path = "loom/window.rs"]
+mod window;
+
 use std::{
     sync::{
         Arc,
@@ -13,8 +18,8 @@ use std::{
 };
 
 use infuse_core::{
-    Admission, Breaker, Cause, Listener, ManualClock, Permit, Policy, PolicyBuilder, Rejected,
-    Shared, State,
+    Admission, Breaker, Cause, Listener, ManualClock, Permit, Policy, PolicyBuilder, Ramp,
+    Rejected, Shared, State,
 };
 use loom::thread;
 
@@ -372,6 +377,8 @@ fn a_view_of_the_storage_beside_a_trip() {
                 renew,
                 cause: Cause::Adopted,
                 remote: true,
+                failed_trials: 0,
+                ramp: Ramp::default(),
             };
             order.race(on(&breaker, move |breaker| breaker.adopt(view)), move || call.failure());
             let end = breaker.snapshot();

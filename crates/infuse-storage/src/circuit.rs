@@ -7,15 +7,14 @@ use std::{
 };
 
 use infuse_core::{
-    Admission, Breaker, CallError, ExclusionId, Listener, ListenerId, Outcome, Permit, Policy,
-    Rejected, State,
+    Admission, Breaker, CallError, ExclusionId, Listener, ListenerId, Permit, Policy, Rejected,
+    State, Verdict,
 };
 use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
-    CircuitSnapshot, Control,
+    CircuitSnapshot,
     hub::Hub,
-    known::Heard,
     lease::{self, Answer},
     node::{Asking, Node},
     shared_call::{SharedCall, Waiting},
@@ -50,14 +49,11 @@ struct Inner {
     waiting: Waiting,
 }
 
-/// How far a command reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use = "a command may have been carried out in this process alone"]
-pub enum Reach {
-    /// The storage has it: it holds for all.
-    Fleet,
-    /// The storage could not be told: it holds in this process alone, and will not be repeated.
-    Local,
+/// What a circuit consists of.
+pub(crate) struct Parts<'a> {
+    pub(crate) breaker: &'a Arc<Breaker>,
+    pub(crate) node: &'a Arc<Node>,
+    pub(crate) hub: &'a Arc<Hub>,
 }
 
 impl Circuit {
@@ -68,6 +64,16 @@ impl Circuit {
     #[inline]
     pub(crate) fn breaker(&self) -> &Breaker {
         &self.0.breaker
+    }
+
+    pub(crate) fn parts(&self) -> Parts<'_> {
+        let Inner { breaker, node, hub, .. } = &*self.0;
+        Parts { breaker, node, hub }
+    }
+
+    /// Asks the breaker to pass. A trial that is due is for [`trial`](Self::trial) to take.
+    pub(crate) fn admit(&self) -> Admission<Arc<Breaker>> {
+        self.0.breaker.admit_owned()
     }
 
     pub(crate) fn waiting(&self) -> &Waiting {
@@ -87,7 +93,7 @@ impl Circuit {
     ///
     /// A lease that is granted to a caller that has left is given back.
     pub async fn acquire(&self, call_timeout: Option<Duration>) -> Result<CircuitPermit, Rejected> {
-        match self.0.breaker.admit_owned() {
+        match self.admit() {
             Admission::Admitted(permit) => Ok(permit),
             Admission::Rejected(rejected) => Err(rejected),
             Admission::TrialDue => self.trial(call_timeout).await,
@@ -101,10 +107,10 @@ impl Circuit {
     ///
     /// [`Rejected`] unless the circuit is closed.
     pub fn try_permit(&self) -> Result<CircuitPermit, Rejected> {
-        match self.0.breaker.admit_owned() {
+        match self.admit() {
             Admission::Admitted(permit) => Ok(permit),
             Admission::Rejected(rejected) => Err(rejected),
-            Admission::TrialDue => Err(self.breaker().reject()),
+            Admission::TrialDue => self.breaker().refuse(Arc::clone(&self.0.breaker)),
         }
     }
 
@@ -127,8 +133,8 @@ impl Circuit {
         SharedCall::new(self, |permit: Permit<&'_ Breaker>| permit.run(call))
     }
 
-    /// [`call`](Self::call) for results of any kind: `judge` says what a result means, and the
-    /// exclusions are not asked.
+    /// [`call`](Self::call) for results of any kind: `judge` says what a result means, by an
+    /// [`Outcome`](crate::Outcome) or a [`Verdict`], and the exclusions are not asked.
     ///
     /// # Errors
     ///
@@ -138,7 +144,7 @@ impl Circuit {
     ///
     /// A call that is dropped before its end counts as nothing.
     #[inline]
-    pub fn call_with<F, Fut, T, E, J>(
+    pub fn call_with<F, Fut, T, E, J, V>(
         &self,
         call: F,
         judge: J,
@@ -146,7 +152,8 @@ impl Circuit {
     where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
-        J: FnOnce(&Result<T, E>) -> Outcome,
+        J: FnOnce(&Result<T, E>) -> V,
+        V: Into<Verdict>,
     {
         SharedCall::new(self, |permit: Permit<&'_ Breaker>| permit.run_with(call, judge))
     }
@@ -178,10 +185,11 @@ impl Circuit {
     ///
     /// As for [`call`](Self::call).
     #[inline]
-    pub fn call_sync_with<T, E, F, J>(&self, call: F, judge: J) -> Result<T, CallError<E>>
+    pub fn call_sync_with<T, E, F, J, V>(&self, call: F, judge: J) -> Result<T, CallError<E>>
     where
         F: FnOnce() -> Result<T, E>,
-        J: FnOnce(&Result<T, E>) -> Outcome,
+        J: FnOnce(&Result<T, E>) -> V,
+        V: Into<Verdict>,
     {
         match self.breaker().quiet_permit() {
             Some(permit) => permit.run_sync_with(call, judge),
@@ -276,53 +284,6 @@ impl Circuit {
     }
 }
 
-/// Manual control, for the whole fleet. Each returns when the storage has it, or says that it
-/// holds in this process alone.
-impl Circuit {
-    /// Opens the circuit, now and for the reset timeout. It ends by a trial, like any opening.
-    pub async fn open(&self) -> Reach {
-        self.put(State::Open).await
-    }
-
-    /// Opens the circuit half: the next call is a trial.
-    pub async fn half_open(&self) -> Reach {
-        self.put(State::HalfOpen).await
-    }
-
-    /// Closes the circuit and counts anew.
-    pub async fn close(&self) -> Reach {
-        self.put(State::Closed).await
-    }
-
-    /// Closes the circuit and forgets everything that was counted.
-    pub async fn reset(&self) -> Reach {
-        self.put(State::Closed).await
-    }
-
-    async fn put(&self, state: State) -> Reach {
-        let Inner { breaker, node, hub, .. } = &*self.0;
-        if !hub.standing.is_alone() {
-            let open_time = breaker.policy().reset_timeout();
-            let asked = node.ask_storage(hub.now());
-            let mut command = Control::new(node.key.clone(), hub.next_token(), state, open_time);
-            command.presented = asked.presented;
-            let command = [command];
-            let about = std::slice::from_ref(node);
-            match hub.twice_for(about, || hub.storage.control(&command)).await {
-                Ok(views) => {
-                    if let Some(view) = views.first() {
-                        node.learn(hub, view, Heard::Answered(&asked));
-                        return Reach::Fleet;
-                    }
-                }
-                Err(error) => hub.lose(&error),
-            }
-        }
-        breaker.put(state, infuse_core::Cause::Manual);
-        Reach::Local
-    }
-}
-
 /// Inspection, thresholds, listeners and exclusions, as on a [`Breaker`].
 impl Circuit {
     /// The circuit's name.
@@ -362,6 +323,7 @@ impl Circuit {
             breaker.name(),
             breaker.snapshot(),
             node.seen(hub.now()),
+            &breaker.policy(),
             !hub.standing.is_alone(),
         )
     }
@@ -369,6 +331,12 @@ impl Circuit {
     /// The policy that holds now.
     pub fn policy(&self) -> Policy {
         self.breaker().policy()
+    }
+
+    /// The service asked to be left alone for so long: see [`Breaker::hold_off`]. It holds in every
+    /// process.
+    pub fn hold_off(&self, retry_after: Duration) {
+        self.breaker().hold_off(retry_after);
     }
 
     /// Changes this process's thresholds, without losing the circuit's state.

@@ -130,6 +130,7 @@ impl Circuits {
             let asked = node.ask_storage(hub.now());
             let mut seed = Seed::new(node.key.clone(), token, state, open_time);
             seed.presented = asked.presented;
+            seed.overridden = asked.overridden.clone();
             let seed = [seed];
             match hub.twice(|| hub.storage.seed(&seed)).await {
                 Ok(views) => {

@@ -48,6 +48,8 @@ pub(crate) struct Here {
     pub(crate) run: Run,
     pub(crate) stamp: u32,
     pub(crate) reset_timeout: Duration,
+    /// Whether the breaker keeps a window.
+    pub(crate) metered: bool,
 }
 
 /// What becomes of failures that were counted here.
@@ -173,6 +175,11 @@ impl Count {
         }
     }
 
+    /// What of a run the storage may count already.
+    pub(crate) fn kept(&self, run: Run) -> u32 {
+        self.baseline.share(run).min(self.sent)
+    }
+
     /// A share is being reported.
     pub(crate) fn send(&mut self, share: u32) {
         self.sent = self.sent.max(share);
@@ -206,6 +213,7 @@ mod tests {
             run: run(failures),
             stamp: 0,
             reset_timeout: SECOND,
+            metered: false,
         }
     }
 

@@ -1,13 +1,15 @@
-use std::{mem, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
-use infuse_core::State;
+use infuse_core::{Cause, Counts, Opened, Override, State};
 use tokio::time::Instant;
 
 use crate::{
     Presented, View,
+    alone::Alone,
     count::{Count, CountAsked, Here},
     run::{Baseline, Run},
-    trust::Trust,
+    seldom::{HeldOff, Seldom},
+    trust::{Reaches, Tripping, Trust},
     when::When,
 };
 
@@ -25,6 +27,7 @@ pub(crate) struct Known {
     pub(crate) heard_at: Option<When>,
     pub(crate) count: Count,
     pub(crate) trust: Trust,
+    seldom: Option<Box<Seldom>>,
     /// Whether the storage was lost, and has not said anything since.
     pub(crate) returning: bool,
     /// Whether the breaker stood apart at the last look, with nothing left to tell.
@@ -36,9 +39,13 @@ pub(crate) struct Known {
 }
 
 /// What a process knew when it asked the storage for something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) presented: Presented,
+    /// When, by the circuits' clock.
+    pub(crate) at: Duration,
+    /// The override, with what is left of it.
+    pub(crate) overridden: Option<Arc<Override>>,
     pub(crate) count: CountAsked,
 }
 
@@ -49,6 +56,16 @@ pub(crate) enum Heard<'a> {
     Pushed,
     /// It is the answer to a verb.
     Answered(&'a Asked),
+}
+
+impl Heard<'_> {
+    /// How long ago the storage said so, at most; unset if nobody knows.
+    pub(crate) fn ago(self, now: Duration) -> Option<Duration> {
+        match self {
+            Heard::Pushed => None,
+            Heard::Answered(asked) => Some(now.saturating_sub(asked.at)),
+        }
+    }
 }
 
 /// What a view does to the breaker.
@@ -70,6 +87,8 @@ pub(crate) struct Learnt {
     pub(crate) step: Step,
     /// Whether there is a suspicion that was not known before.
     pub(crate) suspect: bool,
+    /// Whether the breaker is to be told which override there is.
+    pub(crate) mode: bool,
 }
 
 impl Known {
@@ -81,6 +100,7 @@ impl Known {
             heard_at: None,
             count: Count::default(),
             trust: Trust::default(),
+            seldom: None,
             returning: false,
             apart: false,
             looked_at: None,
@@ -99,7 +119,26 @@ impl Known {
 
     /// What is known when a verb is sent, which reports `run` if it is a report.
     pub(crate) fn ask(&self, now: Duration, reported: Option<Run>) -> Asked {
-        Asked { presented: self.presented(now), count: self.count.ask(reported) }
+        let (presented, overridden) = (self.presented(now), self.overridden(now));
+        Asked { presented, at: now, overridden, count: self.count.ask(reported) }
+    }
+
+    /// The override that the storage shows, with what is left of it.
+    pub(crate) fn overridden(&self, now: Duration) -> Option<Arc<Override>> {
+        self.seldom.as_ref()?.overridden.as_ref()?.at(now)
+    }
+
+    /// Whether there was an override when the storage last said something.
+    pub(crate) fn has_override(&self) -> bool {
+        self.seldom().is_some_and(|seldom| seldom.overridden.is_some())
+    }
+
+    pub(crate) fn seldom(&self) -> Option<&Seldom> {
+        self.seldom.as_deref()
+    }
+
+    pub(crate) fn seldom_mut(&mut self) -> &mut Seldom {
+        self.seldom.get_or_insert_default()
     }
 
     /// Whether a view says the same, but for its times.
@@ -111,7 +150,7 @@ impl Known {
     pub(crate) fn learn(&mut self, view: &View, heard: Heard<'_>, here: &Here) -> Learnt {
         self.heard_at = Some(here.now.into());
         if view.generation < self.generation {
-            return Learnt { step: Step::Nothing, suspect: false };
+            return Learnt { step: Step::Nothing, suspect: false, mode: false };
         }
         let agrees = self.agrees(view);
         if !agrees {
@@ -127,10 +166,14 @@ impl Known {
         };
         let suspect = self.count.learn(view, asked, pushed, here);
         let returning = mem::take(&mut self.returning);
+        // Of another generation it is as it comes.
+        let ago = if agrees { heard.ago(here.now) } else { Some(Duration::ZERO) };
+        let mode = self.learn_override(view, ago, here.now);
         self.take(view, here.now);
         let step = if returning && view.state == State::Closed && here.state == State::Open {
             Step::TryHere
-        } else if !agrees || (returning && here.state != view.state) {
+        } else if !agrees || (returning && (here.state != view.state || here.metered)) {
+            // Also to empty a window: what was counted alone must not open the fleet.
             Step::Follow
         } else {
             Step::Refresh
@@ -139,7 +182,124 @@ impl Known {
             // The run goes on, also into a new generation: what was counted alone is not told.
             self.count.baseline = Baseline::of(here.run, 0);
         }
-        Learnt { step, suspect }
+        if let Some(seldom) = self.seldom.as_mut().filter(|_| !agrees) {
+            seldom.counts = Counts::NONE;
+            match step {
+                // It does not close here yet.
+                Step::TryHere => seldom.held_off.untell(),
+                _ => seldom.held_off.changed(view),
+            }
+        }
+        Learnt { step, suspect, mode }
+    }
+
+    /// Someone put a mode on in this process alone: until the storage says something.
+    pub(crate) fn override_here(&mut self) {
+        self.seldom_mut().overridden_here = true;
+    }
+
+    fn learn_override(&mut self, view: &View, ago: Option<Duration>, now: Duration) -> bool {
+        match &mut self.seldom {
+            None if view.overridden.is_none() => false,
+            _ => self.seldom_mut().learn_override(view, ago, now),
+        }
+    }
+
+    /// A look says how long no trial is due: whether the storage is to be told again that the
+    /// service asks for more.
+    pub(crate) fn doubt_hold_off(&mut self, view: &View, now: Duration) -> bool {
+        let agrees = self.agrees(view);
+        match &mut self.seldom {
+            Some(seldom) if agrees && view.state != State::Closed => {
+                seldom.held_off.doubt(view.time_left, now);
+                !self.untold_hold_off(Duration::ZERO, now).is_zero()
+            }
+            _ => false,
+        }
+    }
+
+    /// The calls of all processes, as a look says.
+    pub(crate) fn learn_counts(&mut self, view: &View) {
+        if self.seldom.is_some() || view.counts != Counts::NONE {
+            self.seldom_mut().counts = if self.agrees(view) { view.counts } else { Counts::NONE };
+        }
+    }
+
+    /// This process has tripped: how far that reaches, and whether the breaker decides by itself
+    /// from now on. `alone` is whether it does until now, and `may_ask` whether the storage may be
+    /// told now.
+    pub(crate) fn trip(
+        &mut self,
+        now: Duration,
+        opened: Opened,
+        alone: Alone,
+        may_ask: bool,
+    ) -> (Reaches, Alone) {
+        let again = alone == Alone::Apart && opened.cause == Cause::TrialFailed;
+        let (fleet, others_fail) = (self.state, self.count.others_fail());
+        let local = opened.local;
+        let trip = Tripping { now, fleet, others_fail, local, again, may_ask };
+        let reaches = self.trust.trip(&trip);
+        let alone = match reaches {
+            Reaches::Here if fleet != State::Closed => Alone::No,
+            Reaches::Here if local || again || self.trust.refused => Alone::Apart,
+            Reaches::Here => Alone::Yes,
+            Reaches::Fleet => Alone::No,
+        };
+        (reaches, alone)
+    }
+
+    /// Whether the storage was told of a trip under what was `presented`, and leaves the circuit
+    /// closed: more processes must have seen failures. `breaker` is this process's state.
+    pub(crate) fn is_refused(&self, presented: &Presented, breaker: State) -> bool {
+        let same = self.generation == presented.generation && self.state == State::Closed;
+        same && breaker == State::Open && self.trust.telling
+    }
+
+    /// The service asked to be left alone for so long; whether the storage is to be told.
+    pub(crate) fn hold_off(&mut self, left: Duration, apart: Duration, now: Duration) -> bool {
+        self.seldom_mut().held_off.hold(now.saturating_add(left).into());
+        !self.untold_hold_off(apart, now).is_zero()
+    }
+
+    /// For how long the service asked to be left alone, if the storage is to be told.
+    pub(crate) fn untold_hold_off(&self, apart: Duration, now: Duration) -> Duration {
+        let (known, apart) = match self.state {
+            State::Closed => (When::START, apart),
+            // Few calls are made that could say it.
+            State::HalfOpen => (When::START, Duration::ZERO),
+            State::Open => (self.open_until, Duration::ZERO),
+        };
+        self.seldom().map_or(Duration::ZERO, |seldom| seldom.held_off.untold(known, apart, now))
+    }
+
+    /// For how long the service asked to be left alone; the storage is being told.
+    pub(crate) fn tell_hold_off(&mut self, now: Duration) -> Duration {
+        self.seldom.as_mut().map_or(Duration::ZERO, |seldom| {
+            seldom.held_off.tell();
+            seldom.held_off.left(now)
+        })
+    }
+
+    /// For how long the service asked this process to leave it alone, in this generation.
+    pub(crate) fn held_off(&self, now: Duration) -> Duration {
+        self.seldom().map_or(Duration::ZERO, |seldom| seldom.held_off.left(now))
+    }
+
+    /// The storage is lost: what was counted until now is told no more. What the service asked for
+    /// holds all the same, and is told when the storage is back.
+    pub(crate) fn forget(&mut self, run: Run) {
+        self.count.forget(run);
+        if let Some(seldom) = &mut self.seldom {
+            seldom.held_off.untell();
+        }
+    }
+
+    /// The breaker was closed or commanded here, which ends what the service asked for.
+    pub(crate) fn end_hold_off(&mut self) {
+        if let Some(seldom) = &mut self.seldom {
+            seldom.held_off = HeldOff::default();
+        }
     }
 
     fn take(&mut self, view: &View, now: Duration) {
@@ -168,6 +328,7 @@ mod tests {
             run: Run { number: 0, failures: 0 },
             stamp: 0,
             reset_timeout: SECOND,
+            metered: false,
         }
     }
 
@@ -209,6 +370,26 @@ mod tests {
     }
 
     #[test]
+    fn a_window_that_was_filled_alone_is_emptied_on_return() {
+        let mut known = Known { returning: true, ..Known::nothing() };
+        let metered = Here { metered: true, ..here(State::Closed) };
+        let closed = view(0, State::Closed);
+        assert_eq!(known.learn(&closed, Heard::Pushed, &metered).step, Step::Follow);
+        assert_eq!(known.learn(&closed, Heard::Pushed, &metered).step, Step::Refresh);
+    }
+
+    #[test]
+    fn what_the_service_asked_one_that_tries_here_is_told() {
+        for (state, left) in [(State::Open, 3 * SECOND), (State::Closed, Duration::ZERO)] {
+            let mut known = Known { returning: true, ..Known::nothing() };
+            known.hold_off(3 * SECOND, SECOND, SECOND);
+            known.tell_hold_off(SECOND);
+            step(&mut known, &view(1, State::Closed), state);
+            assert_eq!(known.untold_hold_off(SECOND, SECOND), left, "{state}");
+        }
+    }
+
+    #[test]
     fn an_older_view_does_not_end_a_return() {
         let mut known = Known { returning: true, generation: 3, ..Known::nothing() };
         assert_eq!(step(&mut known, &view(2, State::Open), State::Open), Step::Nothing);
@@ -225,7 +406,7 @@ mod tests {
         let asked = known.ask(SECOND, None);
         known.learn(&view(1, State::Closed), Heard::Pushed, &here(State::Closed));
         let late = known.learn(&suspect, Heard::Answered(&asked), &here(State::Closed));
-        assert_eq!(late, Learnt { step: Step::Nothing, suspect: false });
+        assert_eq!(late, Learnt { step: Step::Nothing, suspect: false, mode: false });
         assert_eq!(known.count.suspected, None);
     }
 

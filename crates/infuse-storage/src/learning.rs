@@ -1,16 +1,19 @@
 //! What a circuit does with what the storage says.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::time::Duration;
 
-use infuse_core::{Breaker, Cause, Shared, State, StateChange};
+use infuse_core::{Breaker, Cause, Override, Policy, Ramp, Shared, State, StateChange};
 use tokio::time::Instant;
 
 use crate::{
-    Thresholds, View,
+    Rates, Thresholds, View,
+    alone::Alone,
     count::Here,
     hub::{Hub, lock},
-    known::{Asked, Heard, Step},
+    known::{Asked, Heard, Known, Step},
+    modes,
     node::Node,
+    told::Told,
 };
 
 impl Node {
@@ -18,18 +21,39 @@ impl Node {
     pub(crate) fn learn(&self, hub: &Hub, view: &View, heard: Heard<'_>) {
         let Some(breaker) = self.breaker() else { return };
         let policy = breaker.policy();
-        let (change, suspect) = {
+        let (change, suspect, mode, untold, doubt) = {
             let mut known = lock(&self.known);
-            let here = self.here(hub, &breaker, policy.reset_timeout());
+            let here = self.here(hub, &breaker, &policy);
+            let had_override = known.has_override();
             let learnt = known.learn(view, heard, &here);
+            let told = Told { left: view.time_left, ago: heard.ago(here.now) };
+            let doubt = learnt.step == Step::Refresh
+                && view.state == State::Open
+                && breaker.retry_after().is_some_and(|left| told.is_in_doubt(left));
             let change = match learnt.step {
                 Step::Nothing => None,
                 Step::Follow => self.follow(hub, &breaker, view),
-                Step::Refresh => refresh(&breaker, view),
+                Step::Refresh => refresh(&breaker, view, told),
                 Step::TryHere => self.try_here(hub, &breaker),
             };
-            (change, learnt.suspect)
+            let mode = learnt.mode.then(|| (put_on(&breaker, &known, here.now), had_override));
+            let interval = hub.options.sync_interval;
+            let untold = !known.untold_hold_off(interval, here.now).is_zero();
+            (change, learnt.suspect, mode, untold, doubt)
         };
+        match mode {
+            Some(((None, None), true)) => modes::say_ended(&breaker),
+            Some(((before, after), _)) => modes::say(&breaker, before.as_ref(), after.as_ref()),
+            None => {}
+        }
+        if doubt {
+            self.want_look();
+        }
+        if untold {
+            // What told of it came too late for the circuit that it was about, or seemed not to be
+            // needed.
+            self.want_report(hub);
+        }
         if let Some(change) = change {
             breaker.announce(change);
         }
@@ -48,7 +72,7 @@ impl Node {
         self.compare(&breaker, Thresholds::from(&policy), view.thresholds);
     }
 
-    fn here(&self, hub: &Hub, breaker: &Breaker, reset_timeout: Duration) -> Here {
+    fn here(&self, hub: &Hub, breaker: &Breaker, policy: &Policy) -> Here {
         Here {
             now: hub.now(),
             at: Instant::now(),
@@ -56,7 +80,8 @@ impl Node {
             state: breaker.state(),
             run: self.run(breaker),
             stamp: breaker.last_success_tick(),
-            reset_timeout,
+            reset_timeout: policy.reset_timeout(),
+            metered: Rates::of(policy).is_some(),
         }
     }
 
@@ -64,18 +89,24 @@ impl Node {
     pub(crate) fn learn_by_look(&self, hub: &Hub, view: &View, asked: &Asked) {
         self.learn(hub, view, Heard::Answered(asked));
         let Some(breaker) = self.breaker() else { return };
-        let change = {
+        let (change, untold) = {
             let mut known = lock(&self.known);
             known.looked_at = Some(Instant::now());
             known.seen_success = breaker.last_success_tick();
+            known.learn_counts(view);
             let apart = breaker.state() != known.state
                 && !self.decides_alone()
                 && !self.has_change_to_tell();
             // Twice: at the first time the breaker may just have changed and not said so yet.
             let apart_again = apart && known.apart;
             known.apart = apart && !apart_again;
-            if apart_again && known.agrees(view) { self.follow(hub, &breaker, view) } else { None }
+            let follows = apart_again && known.agrees(view);
+            let change = if follows { self.follow(hub, &breaker, view) } else { None };
+            (change, known.doubt_hold_off(view, hub.now()))
         };
+        if untold {
+            self.want_report(hub);
+        }
         if let Some(change) = change {
             breaker.announce(change);
         }
@@ -85,13 +116,13 @@ impl Node {
     /// nothing of that is told.
     pub(crate) fn begin_return(&self) {
         self.forget();
-        self.alone.store(false, Ordering::Relaxed);
+        self.alone.set(Alone::No);
         lock(&self.known).returning = true;
     }
 
     /// Brings the breaker to what the view says.
     fn follow(&self, hub: &Hub, breaker: &Breaker, view: &View) -> Option<StateChange> {
-        self.alone.store(false, Ordering::Relaxed);
+        self.alone.set(Alone::No);
         let here = view.by.is_some_and(|by| by == hub.process || by == self.process(hub));
         breaker.adopt_quietly(Shared {
             state: view.state,
@@ -101,13 +132,15 @@ impl Node {
             renew: true,
             cause: view.cause,
             remote: !here,
+            failed_trials: view.failed_trials,
+            ramp: view.ramp,
         })
     }
 
     /// Open here and closed in the fleet, after a loss: a trial without a lease decides.
     fn try_here(&self, hub: &Hub, breaker: &Breaker) -> Option<StateChange> {
         let opened_at = breaker.opened_at().unwrap_or_else(|| hub.time.wall());
-        self.alone.store(true, Ordering::Relaxed);
+        self.alone.set(Alone::Yes);
         breaker.adopt_quietly(Shared {
             state: State::HalfOpen,
             left: Duration::ZERO,
@@ -116,6 +149,8 @@ impl Node {
             renew: true,
             cause: Cause::Adopted,
             remote: false,
+            failed_trials: breaker.snapshot().failed_trials,
+            ramp: Ramp::default(),
         })
     }
 
@@ -123,7 +158,8 @@ impl Node {
     fn compare(&self, breaker: &Breaker, here: Thresholds, there: Option<Thresholds>) {
         let Some(there) = there.filter(|there| *there != here) else { return };
         {
-            let mut terms = lock(&self.terms);
+            let mut limits = lock(&self.limits);
+            let terms = &mut limits.terms;
             if terms.warned || terms.before.as_deref() == Some(&there) {
                 return;
             }
@@ -141,14 +177,23 @@ impl Node {
     }
 }
 
+/// Tells the breaker which override there is; what it was before, and is now.
+fn put_on(breaker: &Breaker, known: &Known, now: Duration) -> (Option<Override>, Option<Override>) {
+    let before = breaker.overridden();
+    let after = known.overridden(now).map(|it| (*it).clone());
+    if before.is_some() || after.is_some() {
+        breaker.set_override(after.clone());
+    }
+    (before, after)
+}
+
 /// The same view again: only its times are news, and only to a breaker that agrees.
-fn refresh(breaker: &Breaker, view: &View) -> Option<StateChange> {
+fn refresh(breaker: &Breaker, view: &View, told: Told) -> Option<StateChange> {
     if view.state == State::Closed || breaker.state() != view.state {
         return None;
     }
-    // An event that was under way for a while says how much was left when it was sent.
     let left = match view.state {
-        State::Open => view.time_left.min(breaker.retry_after().unwrap_or_default()),
+        State::Open => told.heed(breaker.retry_after().unwrap_or_default()),
         State::Closed | State::HalfOpen => view.time_left,
     };
     breaker.adopt_quietly(Shared {
@@ -159,5 +204,7 @@ fn refresh(breaker: &Breaker, view: &View) -> Option<StateChange> {
         renew: false,
         cause: view.cause,
         remote: false,
+        failed_trials: view.failed_trials,
+        ramp: view.ramp,
     })
 }

@@ -48,6 +48,7 @@ pub(crate) fn ask(
         }
         let (token, asked) = (shared.next_token(), node.ask_storage(shared.now()));
         let mut request = LeaseRequest::new(node.key.clone(), asked.presented, token, lease);
+        request.overridden = asked.overridden.clone();
         let policy = breaker.policy();
         request.max_calls = policy.half_open_max_calls();
         request.thresholds = Thresholds::from(&policy);
@@ -151,36 +152,34 @@ impl Ask {
 
     /// Gives back what was granted, if it was.
     async fn give_back(&self, hub: &Weak<Hub>, answer: &LeaseAnswer) {
+        let token = self.token();
         if !answer.granted {
-            self.forget(hub);
+            // There is nothing to give back.
+            if let Some(hub) = hub.upgrade() {
+                hub.release(token.number);
+            }
             return;
         }
         let presented = Presented::from(&answer.view);
-        let settle =
-            [Settle::new(self.node.key.clone(), presented, self.token(), Outcome::Ignored)];
+        let mut settle = Settle::new(self.node.key.clone(), presented, token, Outcome::Ignored);
+        settle.overridden = answer.view.overridden.clone();
+        let settle = [settle];
         self.node.charge();
         let result = timeout(self.lease(), self.storage.settle(&settle)).await;
         let Some(hub) = hub.upgrade() else { return };
         match result {
-            Ok(Ok(views)) if !hub.standing.is_alone() => {
-                hub.release(self.token().number);
-                let heard = Heard::Answered(&self.asked);
-                views.first().into_iter().for_each(|view| self.node.learn(&hub, view, heard));
+            Ok(Ok(views)) => {
+                hub.release(token.number);
+                if let (false, Some(view)) = (hub.standing.is_alone(), views.first()) {
+                    self.node.learn(&hub, view, Heard::Answered(&self.asked));
+                }
             }
-            Ok(Ok(_)) => hub.release(self.token().number),
             Ok(Err(error)) => tracing::debug!(
                 target: "infuse",
                 error = &error as &dyn std::error::Error,
                 "a lease was not given back: it ends by itself",
             ),
             Err(_) => {}
-        }
-    }
-
-    /// There is nothing to give back.
-    fn forget(&self, hub: &Weak<Hub>) {
-        if let Some(hub) = hub.upgrade() {
-            hub.release(self.token().number);
         }
     }
 

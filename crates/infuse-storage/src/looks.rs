@@ -4,9 +4,15 @@ use std::{
     time::Duration,
 };
 
+use infuse_core::{Counts, State};
 use tokio::time::Instant;
 
-use crate::{Look, hub::Hub, known::Asked, node::Node};
+use crate::{
+    Look, StorageError, Thresholds, View,
+    hub::{Hub, lock},
+    known::{Asked, Known},
+    node::Node,
+};
 
 /// How often a circuit that is closed and unused is looked at.
 const IDLE: Duration = Duration::from_secs(60);
@@ -136,18 +142,9 @@ impl Looks {
 
 /// Looks at circuits; whether the storage answered.
 async fn look_at(hub: &Hub, nodes: &[Arc<Node>]) -> bool {
-    let now = hub.now();
-    let (asked, looks): (Vec<Asked>, Vec<Look>) = nodes
-        .iter()
-        .map(|node| {
-            let asked = node.ask_storage(now);
-            let mut look = Look::new(node.key.clone(), asked.presented);
-            look.last_success = hub.age_of_success(node);
-            look.thresholds = node.thresholds().unwrap_or_default();
-            (asked, look)
-        })
-        .unzip();
-    match hub.twice_for(nodes, || hub.storage.look(&looks)).await {
+    let (asked, mut looks): (Vec<Asked>, Vec<Look>) =
+        nodes.iter().map(|node| look(hub, node)).unzip();
+    match look_twice(hub, nodes, &mut looks).await {
         Ok(views) => {
             for ((node, asked), view) in nodes.iter().zip(&asked).zip(&views) {
                 node.learn_by_look(hub, view, asked);
@@ -159,4 +156,54 @@ async fn look_at(hub: &Hub, nodes: &[Arc<Node>]) -> bool {
             false
         }
     }
+}
+
+/// [`Hub::twice_for`], but that calls are told of only once: the storage may have counted them, and
+/// lost no more than its answer.
+async fn look_twice(
+    hub: &Hub,
+    nodes: &[Arc<Node>],
+    looks: &mut [Look],
+) -> Result<Vec<View>, StorageError> {
+    nodes.iter().for_each(|node| node.charge());
+    if let Ok(views) = hub.in_time(hub.storage.look(looks)).await {
+        return Ok(views);
+    }
+    looks.iter_mut().for_each(|look| look.counts = Counts::NONE);
+    nodes.iter().for_each(|node| node.charge());
+    hub.in_time(hub.storage.look(looks)).await
+}
+
+fn look(hub: &Hub, node: &Node) -> (Asked, Look) {
+    let now = hub.now();
+    let (asked, counts) = {
+        let known = lock(&node.known);
+        // Under the lock, so that the calls belong to what is presented.
+        let counts = take_counts(hub, node, &known);
+        (known.ask(now, None), counts)
+    };
+    let mut look = Look::new(node.key.clone(), asked.presented);
+    look.overridden = asked.overridden.clone();
+    look.last_success = hub.age_of_success(node);
+    if let Some(breaker) = node.breaker() {
+        let policy = breaker.policy();
+        look.thresholds = Thresholds::from(&policy);
+        if look.thresholds.rates.is_some() {
+            look.process = Some(node.process(hub));
+            look.counts = counts;
+            look.open_time = node.open_time(hub, &breaker, &policy);
+        }
+    }
+    (asked, look)
+}
+
+/// The calls of this process that the fleet is to be told of now.
+fn take_counts(hub: &Hub, node: &Node, known: &Known) -> Counts {
+    let Some(breaker) = node.breaker() else { return Counts::NONE };
+    if known.state != State::Closed {
+        return Counts::NONE;
+    }
+    let counts = breaker.take_deltas().counts;
+    // What was counted while the storage was lost is told nobody.
+    if hub.standing.is_alone() || known.returning { Counts::NONE } else { counts }
 }

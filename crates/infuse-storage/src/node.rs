@@ -15,11 +15,13 @@ use tokio::time::Instant;
 
 use crate::{
     CircuitKey, ProcessId, Thresholds,
+    alone::{Alone, StandsAlone},
     budget::Budget,
     hub::{Hub, lock},
     known::{Asked, Known},
     pace::Pace,
     pending::Pending,
+    random,
     run::Run,
     snapshot::Seen,
 };
@@ -36,16 +38,23 @@ pub(crate) struct Node {
     pending: Mutex<Pending>,
     /// How many runs of failures have ended.
     pub(crate) runs: AtomicU32,
+    /// How many failures of the present run are no matter for others.
+    pub(crate) locals: AtomicU32,
     /// The tick at the last failure.
     pub(crate) failed: AtomicU32,
     /// Whether a caller of this process is asking for a lease: the others are rejected at once.
     asking: AtomicBool,
-    pub(crate) pace: Mutex<Pace>,
-    pub(crate) budget: Mutex<Budget>,
-    /// Whether the breaker decides by itself while the fleet's circuit is closed: it was open here
-    /// when the storage came back, or its trips are not believed. Its trials need no lease.
-    pub(crate) alone: AtomicBool,
-    pub(crate) terms: Mutex<Terms>,
+    pub(crate) limits: Mutex<Limits>,
+    /// Whether the breaker decides by itself while the fleet's circuit is closed.
+    pub(crate) alone: StandsAlone,
+}
+
+/// What bounds how much a circuit sends, and says. Under one lock: there are many circuits.
+#[derive(Debug, Default)]
+pub(crate) struct Limits {
+    pub(crate) budget: Budget,
+    pub(crate) pace: Pace,
+    pub(crate) terms: Terms,
 }
 
 /// What was said of thresholds that differ.
@@ -67,12 +76,11 @@ impl Node {
             known: Mutex::new(Known::nothing()),
             pending: Mutex::default(),
             runs: AtomicU32::new(0),
+            locals: AtomicU32::new(0),
             failed: AtomicU32::new(0),
             asking: AtomicBool::new(false),
-            pace: Mutex::default(),
-            budget: Mutex::default(),
-            alone: AtomicBool::new(false),
-            terms: Mutex::default(),
+            limits: Mutex::default(),
+            alone: StandsAlone::default(),
         })
     }
 
@@ -106,6 +114,7 @@ impl Node {
     pub(crate) fn seen(&self, now: Duration) -> Seen {
         let known = lock(&self.known);
         Seen {
+            counts: known.seldom().map(|seldom| seldom.counts).unwrap_or_default(),
             generation: known.generation,
             view_age: known.heard_at.map(|at| now.saturating_sub(at.time())),
             suspect: known.count.suspected.is_some(),
@@ -120,28 +129,37 @@ impl Node {
 
     /// When a command that can be put off may be sent.
     pub(crate) fn next_command(&self, now: Instant) -> Instant {
-        lock(&self.budget).next(now)
+        lock(&self.limits).budget.next(now)
     }
 
     /// A command about this circuit is sent.
     pub(crate) fn charge(&self) {
-        lock(&self.budget).charge(Instant::now());
+        lock(&self.limits).budget.charge(Instant::now());
     }
 
     pub(crate) fn run(&self, breaker: &Breaker) -> Run {
         // Relaxed, and before the failures: one that ends in between counts as ended.
         let number = self.runs.load(Ordering::Relaxed);
-        Run { number, failures: breaker.fail_counter() }
-    }
-
-    pub(crate) fn thresholds(&self) -> Option<Thresholds> {
-        Some(Thresholds::from(&self.breaker()?.policy()))
+        let locals = self.locals.load(Ordering::Relaxed);
+        Run { number, failures: breaker.fail_counter().saturating_sub(locals) }
     }
 
     /// The policy is about to change.
     pub(crate) fn thresholds_change(&self, before: &Policy) {
         let before = Some(Box::new(Thresholds::from(before)));
-        *lock(&self.terms) = Terms { warned: false, before };
+        lock(&self.limits).terms = Terms { warned: false, before };
+    }
+
+    /// How long the circuit would be open if the calls of all processes opened it now.
+    pub(crate) fn open_time(&self, hub: &Hub, breaker: &Breaker, policy: &Policy) -> Duration {
+        let snapshot = breaker.snapshot();
+        // Opening while it recovers is one more trial that failed.
+        let failed = match snapshot.ramp {
+            Some(_) => snapshot.failed_trials.saturating_add(1),
+            None => 0,
+        };
+        let held_off = lock(&self.known).held_off(hub.now());
+        policy.open_time(failed, random::fraction()).max(held_off)
     }
 
     pub(crate) fn is_suspect(&self) -> bool {
@@ -156,29 +174,30 @@ impl Node {
             return None;
         }
         let asking = Asking(Arc::clone(self));
-        lock(&self.pace).allows(now, max_calls).then_some(asking)
+        lock(&self.limits).pace.allows(now, max_calls).then_some(asking)
     }
 
     pub(crate) fn decides_alone(&self) -> bool {
-        // Relaxed: written before the word by which a caller finds that a trial is due, or by the
-        // call that opened the circuit.
-        self.alone.load(Ordering::Relaxed)
+        self.alone.get() != Alone::No
     }
 }
 
 /// What is to be told.
 impl Node {
     /// Whether it is time to look: the circuit was used since the last look, or is not closed, or
-    /// has been idle for long.
+    /// has an override, which a storage that lost it is to have back soon; or it has been idle for
+    /// long.
     pub(crate) fn wants_look(&self, now: Instant, idle: Duration) -> bool {
         let Some(breaker) = self.breaker() else { return false };
         let known = lock(&self.known);
         known.looked_at.is_none_or(|at| now.duration_since(at) >= idle)
             || known.state != State::Closed
             || known.count.suspected.is_some()
+            || known.has_override()
             || breaker.state() != State::Closed
             || breaker.fail_counter() > 0
             || breaker.last_success_tick() != known.seen_success
+            || breaker.has_deltas()
     }
 
     pub(crate) fn looked_at(&self) -> Option<Instant> {
@@ -203,7 +222,7 @@ impl Node {
 
     /// Puts a report off.
     pub(crate) fn put_off_report(&self) {
-        self.enqueue_quietly(|pending| pending.failures = true);
+        self.enqueue_quietly(|pending| pending.reports = true);
     }
 
     /// The storage is lost: drops what was to be told, and what it had said that cannot last.
@@ -211,12 +230,13 @@ impl Node {
         self.forget_pending();
         let Some(breaker) = self.breaker() else { return };
         let run = self.run(&breaker);
-        lock(&self.known).count.forget(run);
+        lock(&self.known).forget(run);
     }
 
     /// Drops what was to be told.
     pub(crate) fn forget_pending(&self) {
-        self.count_here(self.take_pending().settles.into_iter().map(|(_, outcome)| outcome));
+        let settles = self.take_pending().take_changes().settles;
+        self.count_here(settles.into_iter().map(|settled| settled.outcome));
     }
 
     /// Successful trials of which the storage will not hear count here.
@@ -273,6 +293,6 @@ mod tests {
     #[test]
     fn a_node_is_small() {
         let size = size_of::<Node>();
-        assert!(size <= 336, "{size} bytes");
+        assert!(size <= 288, "{size} bytes");
     }
 }

@@ -4,11 +4,13 @@ use infuse_core::{Outcome, Policy, State};
 use tokio::time::Instant;
 
 use crate::{
-    Report, Settle, StorageError, Thresholds, Trip, View,
-    hub::{Held, Hub},
+    Presented, Report, Settle, StorageError, Thresholds, Trip, View,
+    alone::Alone,
+    hub::{Held, Hub, lock},
     known::{Asked, Heard},
     node::Node,
-    reporting::Reports,
+    pending::{Settled, Tripped},
+    reporting::{Reports, Turn},
 };
 
 /// What is told to the storage in one go. Settled leases and trips go before reports.
@@ -39,30 +41,65 @@ impl Outgoing {
     /// Adds what a circuit has to tell.
     pub(crate) fn add(&mut self, hub: &Hub, node: &Arc<Node>, reports: Reports) -> Left {
         let Some(breaker) = node.breaker() else { return Left::default() };
-        let pending = node.take_pending();
+        let mut pending = node.take_pending();
+        let changes = pending.take_changes();
         let policy = breaker.policy();
-        let asked = node.ask_storage(hub.now());
-        for (token, outcome) in pending.settles {
-            let token = hub.token(token);
-            let mut settle = Settle::new(node.key.clone(), asked.presented, token, outcome);
-            settle.success_threshold = policy.success_threshold();
-            settle.open_time = policy.reset_timeout();
-            self.settles.push(settle, node, asked);
+        for settled in changes.settles {
+            self.add_settle(hub, node, &policy, settled);
         }
         // A circuit that is no longer open has been told otherwise meanwhile.
-        if let Some(presented) = pending.trip
-            && breaker.state() == State::Open
-        {
-            let open_time = breaker.retry_after().unwrap_or_default();
-            let mut trip = Trip::new(node.key.clone(), *presented, node.process(hub), open_time);
-            trip.thresholds = Thresholds::from(&policy);
-            self.trips.push(trip, node, asked);
-        }
+        let trip = changes.trip.filter(|_| breaker.state() == State::Open);
         let mut left = Left { look: pending.look, again: None };
-        if pending.failures {
-            left.again = self.add_report(hub, node, &policy, reports);
+        if let Some(trip) = &trip {
+            self.add_trip(hub, node, &policy, trip);
+        }
+        if pending.reports {
+            left.again = match trip {
+                // Under what comes of the trip.
+                Some(_) if reports == Reports::InTurn => {
+                    node.put_off_report();
+                    Some(Instant::now())
+                }
+                _ => self.add_report(hub, node, &policy, reports),
+            };
         }
         left
+    }
+
+    fn add_settle(&mut self, hub: &Hub, node: &Arc<Node>, policy: &Policy, settled: Settled) {
+        let now = hub.now();
+        let (asked, held_off) = {
+            let mut known = lock(&node.known);
+            (known.ask(now, None), known.tell_hold_off(now))
+        };
+        let (key, token) = (node.key.clone(), hub.token(settled.token));
+        let mut settle = Settle::new(key, asked.presented, token, settled.outcome);
+        settle.overridden = asked.overridden.clone();
+        settle.success_threshold = policy.success_threshold();
+        settle.open_time = settled.until.left(now);
+        settle.ramp = policy.ramp().unwrap_or_default();
+        settle.held_off = held_off;
+        self.settles.push(settle, node, asked);
+    }
+
+    fn add_trip(&mut self, hub: &Hub, node: &Arc<Node>, policy: &Policy, tripped: &Tripped) {
+        let Some(breaker) = node.breaker() else { return };
+        let now = hub.now();
+        let run = node.run(&breaker);
+        let (asked, failures) = {
+            let mut known = lock(&node.known);
+            let share = known.count.baseline.share(run);
+            // It may be counted as this process's share.
+            known.count.send(share);
+            (known.ask(now, None), share)
+        };
+        let (key, open_time) = (node.key.clone(), tripped.until.left(now));
+        let mut trip = Trip::new(key, tripped.presented, node.process(hub), open_time);
+        trip.overridden = asked.overridden.clone();
+        trip.thresholds = Thresholds::from(policy);
+        trip.cause = tripped.cause;
+        trip.failures = failures;
+        self.trips.push(trip, node, asked);
     }
 
     /// Adds a report, unless there is nothing to report; when to try again, if it is put off.
@@ -73,17 +110,14 @@ impl Outgoing {
         policy: &Policy,
         reports: Reports,
     ) -> Option<Instant> {
-        match node.report(hub, policy, reports) {
-            Ok(Some((report, asked))) => {
-                self.reports.push(report, node, asked);
-                None
-            }
-            Ok(None) => None,
-            Err(again) => {
-                node.put_off_report();
-                Some(again)
-            }
+        let Turn { report, again } = node.report(hub, policy, reports);
+        if let Some((report, asked)) = report {
+            self.reports.push(report, node, asked);
         }
+        if again.is_some() {
+            node.put_off_report();
+        }
+        again
     }
 
     /// Gives back leases.
@@ -91,7 +125,8 @@ impl Outgoing {
         for held in held {
             let asked = held.node.ask_storage(hub.now());
             let (key, token) = (held.node.key.clone(), hub.token(held.token));
-            let settle = Settle::new(key, asked.presented, token, Outcome::Ignored);
+            let mut settle = Settle::new(key, asked.presented, token, Outcome::Ignored);
+            settle.overridden = asked.overridden.clone();
             self.settles.push(settle, &held.node, asked);
         }
     }
@@ -107,9 +142,42 @@ impl Outgoing {
         }
         result.unwrap_or_else(|untold| untold.lose(hub));
         let result = trips.tell(hub, |verbs| hub.storage.trip(verbs)).await;
+        if result.is_ok() {
+            for (node, trip) in trips.nodes.iter().zip(&trips.verbs) {
+                node.heed_refusal(hub, &trip.presented);
+            }
+        }
         result.unwrap_or_else(|untold| untold.lose(hub));
         let result = reports.tell(hub, |verbs| hub.storage.report(verbs)).await;
         result.unwrap_or_else(|untold| untold.lose(hub));
+    }
+}
+
+impl Node {
+    /// The storage was told of a trip. If it has not opened the circuit for it, because more
+    /// processes must have seen failures, this one stands apart: until the fleet opens too, or a
+    /// trial of its own closes it.
+    fn heed_refusal(&self, hub: &Hub, presented: &Presented) {
+        let Some(breaker) = self.breaker() else { return };
+        let untold = {
+            let mut known = lock(&self.known);
+            if !known.is_refused(presented, breaker.state()) {
+                return;
+            }
+            known.trust.refuse();
+            // Under the lock, so that a change of the fleet that comes now is the last word.
+            self.alone.set(Alone::Apart);
+            known.untold_hold_off(hub.options.sync_interval, hub.now())
+        };
+        tracing::debug!(
+            target: "infuse",
+            circuit = breaker.name(),
+            "circuit {} is open in this process alone: too few processes have seen failures",
+            breaker.name(),
+        );
+        if !untold.is_zero() {
+            self.want_report(hub);
+        }
     }
 }
 

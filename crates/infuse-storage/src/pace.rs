@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::when::When;
+
 /// How far apart requests for leases are in the long run.
 const APART: Duration = Duration::from_millis(100);
 /// How many may come at once, beside one for each trial that may be made at once.
@@ -13,26 +15,26 @@ const BURST: u32 = 10;
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     /// When all that was asked for so far will have been paid for.
-    paid_at: Duration,
+    paid_at: When,
 }
 
 impl Pace {
     /// Whether to ask now. If so, it counts as asked.
     pub(crate) fn allows(&mut self, now: Duration, max_calls: u32) -> bool {
-        let paid_at = self.paid_at.max(now);
+        let paid_at = self.paid_at.time().max(now);
         // What may be owed when one more is asked for.
         let most = APART.saturating_mul(max_calls.saturating_add(BURST - 1));
         if paid_at.saturating_sub(now) > most {
             return false;
         }
-        self.paid_at = paid_at.saturating_add(APART);
+        self.paid_at = paid_at.saturating_add(APART).into();
         true
     }
 
     /// This process has tripped, which is told whatever it costs: half of what asking does, which
     /// is a request and a settling.
     pub(crate) fn charge_trip(&mut self, now: Duration) {
-        self.paid_at = self.paid_at.max(now).saturating_add(APART / 2);
+        self.paid_at = self.paid_at.time().max(now).saturating_add(APART / 2).into();
     }
 }
 

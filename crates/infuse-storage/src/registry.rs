@@ -1,6 +1,6 @@
 use std::{
     borrow::Borrow,
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     hash::{Hash, Hasher},
     sync::{Arc, Mutex},
 };
@@ -22,7 +22,8 @@ pub(crate) struct Registry(Mutex<Maps>);
 
 #[derive(Debug, Default)]
 struct Maps {
-    by_name: HashMap<Arc<str>, Entry>,
+    /// In an order, so that what is done to all circuits is done in the same one each time.
+    by_name: BTreeMap<Arc<str>, Entry>,
     by_key: HashSet<ByKey>,
     /// Those whose key another had before, because their names are spelt alike in the storage.
     namesakes: HashMap<CircuitKey, Vec<Arc<Node>>>,

@@ -34,6 +34,7 @@ const LOOKS_WAIT: Duration = Duration::from_millis(50);
 pub(crate) async fn run(hub: Weak<Hub>, notify: Arc<Notify>) {
     let _ending = Ending(hub.clone());
     tokio::select! {
+        biased;
         () = Replicator::new().run(hub.clone(), notify) => {}
         () = subscriber::run(hub.clone()) => {}
         () = suspicions::run(hub.clone()) => {}
@@ -86,6 +87,7 @@ impl Replicator {
             let wake_at = self.turn(&strong).await;
             drop(strong);
             tokio::select! {
+                biased;
                 () = notify.notified() => {}
                 () = sleep_until(wake_at) => {}
             }
@@ -208,6 +210,7 @@ async fn seed_late(hub: &Hub) -> bool {
                 .map_or(Duration::ZERO, |breaker| breaker.policy().reset_timeout());
             let mut seed = Seed::new(late.node.key.clone(), late.token, late.state, open_time);
             seed.presented = asked.presented;
+            seed.overridden = asked.overridden.clone();
             seed.late_by = Some(age);
             (asked, seed)
         })

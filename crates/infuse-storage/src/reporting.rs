@@ -24,6 +24,21 @@ pub(crate) enum Reports {
     Last,
 }
 
+/// What comes of a circuit's turn to report.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    /// The report that is to be made now.
+    pub(crate) report: Option<(Report, Asked)>,
+    /// When to ask again, if something was put off.
+    pub(crate) again: Option<Instant>,
+}
+
+impl Turn {
+    fn put_off(again: Instant) -> Self {
+        Self { report: None, again: Some(again) }
+    }
+}
+
 /// What there is to report of a circuit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Evidence {
@@ -53,48 +68,55 @@ impl Known {
 }
 
 impl Node {
-    /// The report that is to be made now, if there is one; else when to ask again.
-    pub(crate) fn report(
-        &self,
-        hub: &Hub,
-        policy: &Policy,
-        reports: Reports,
-    ) -> Result<Option<(Report, Asked)>, Instant> {
-        let Some(breaker) = self.breaker() else { return Ok(None) };
+    /// The report that is to be made now, and when to ask again.
+    pub(crate) fn report(&self, hub: &Hub, policy: &Policy, reports: Reports) -> Turn {
+        let Some(breaker) = self.breaker() else { return Turn::default() };
         let (now, at) = (hub.now(), Instant::now());
+        let interval = hub.options.sync_interval;
         let evidence = Evidence {
             state: breaker.state(),
             alone: self.decides_alone(),
             run: self.run(&breaker),
             age: ticks::age(self.failed.load(Ordering::Relaxed), now).unwrap_or(Duration::MAX),
             // The age is told too high by as much as ticks are written late.
-            oldest: hub.options.sync_interval.saturating_add(2 * WRITTEN),
+            oldest: interval.saturating_add(2 * WRITTEN),
             max_failure: policy.max_failure(),
         };
         let mut known = lock(&self.known);
-        let share = match known.report(&evidence, now) {
-            Reporting::Nothing => return Ok(None),
-            Reporting::Rests(_) if reports == Reports::Last => return Ok(None),
-            Reporting::Rests(rest) => return Err(at + rest),
-            Reporting::Share(share) => share,
+        let reporting = known.report(&evidence, now);
+        let again = match reporting {
+            Reporting::Rests(rest) if reports != Reports::Last => Some(at + rest),
+            _ => None,
+        };
+        let (share, reported) = match reporting {
+            Reporting::Share(share) => (share, Some(evidence.run)),
+            _ if known.untold_hold_off(interval, now).is_zero() => {
+                return Turn { report: None, again };
+            }
+            // It says nothing of failures but what is known already.
+            Reporting::Nothing | Reporting::Rests(_) => (known.count.kept(evidence.run), None),
         };
         if reports != Reports::Last {
-            let mut budget = lock(&self.budget);
+            let budget = &mut lock(&self.limits).budget;
             let next = budget.next_report(at);
             if reports == Reports::Wait || next > at {
-                return Err(next);
+                return Turn::put_off(next);
             }
             budget.report(at);
         }
-        known.count.send(share);
-        let asked = known.ask(now, Some(evidence.run));
+        if reported.is_some() {
+            known.count.send(share);
+        }
+        let asked = known.ask(now, reported);
         let (key, process) = (self.key.clone(), self.process(hub));
         let mut report = Report::new(key, asked.presented, process, share);
+        report.overridden = asked.overridden.clone();
         report.clears = known.count.clears();
         report.last_success = hub.age_of_success(self);
         report.thresholds = Thresholds::from(policy);
         report.rest = hub.options.trip_rest;
         report.lapse = hub.graces().lapse;
-        Ok(Some((report, asked)))
+        report.held_off = known.tell_hold_off(now);
+        Turn { report: Some((report, asked)), again }
     }
 }

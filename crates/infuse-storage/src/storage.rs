@@ -7,7 +7,8 @@
 //!
 //! **Records.** A circuit's record has a state, a *fleet generation* that only the storage gives
 //! out and that rises with every change, and what goes with it. No record is a closed circuit of
-//! generation 0; looking does not create one. A record that is untouched for a day is forgotten.
+//! generation 0; a look does not create one unless it tells of calls. A record that is untouched
+//! for a day is forgotten.
 //!
 //! **Standing.** A verb presents the last view that its process had from the storage:
 //!
@@ -15,16 +16,21 @@
 //! - *Equal*: the verb is applied.
 //! - *Presented newer, or no record though a generation above 0 is presented*: the storage lost
 //!   writes and mends the record first. The mended circuit is open if either side is open with
-//!   time left (until the later end), else what was presented; its generation is the presented
-//!   one, and one more if its content differs from what was presented.
+//!   time left (until the later end, or for as long as the service asked for, by the record), else
+//!   what was presented; its override is the presented one, or none; its generation is the
+//!   presented one, and one more if its content differs from what was presented. Failed trials
+//!   are those of the record unless the circuit is closed then; of a ramp nothing is left.
 //!
 //! So no answer is older than what was presented. `control` and `seed` mend too, but then apply
 //! and raise the generation whatever was presented.
 //!
 //! **Repeats.** Every verb may be repeated, because an answer may get lost: a `trip` is told by
 //! its generation, a `clear` by the suspicion, a lease and its settling by the token, a command by
-//! its token (the last eight of a circuit are known), a report sets what it says. A repeat changes nothing and is answered with the
-//! present view.
+//! its token (the last eight of a circuit are known), a report sets what it says. A repeat changes
+//! nothing and is answered with the present view. Two things are told of relative to now, or add
+//! up: a repeated wish of the service's ([`Report::held_off`]) runs from when it is heard, and the
+//! calls of a look ([`Look::counts`]) are added each time that they are sent, so that whoever
+//! repeats a look leaves them out.
 //!
 //! **Counting.** A closed circuit counts failures as shares, one for each process, and knows since
 //! when. A success of any process that is not older than the first counted failure
@@ -33,29 +39,73 @@
 //! counts.
 //!
 //! **Suspicion.** When the shares add up to what the reporting process tolerates
-//! ([`Thresholds::max_failure`]), the circuit is not opened but *suspect*, and everybody is told.
+//! ([`Thresholds::max_failure`]), and as many processes have one as it asks for
+//! ([`Thresholds::min_reporters`]), the circuit is not opened but *suspect*, and everybody is told.
 //! Whoever has seen a success since the first counted failure [clears](Storage::clear) that
 //! suspicion by its id; then the count *rests*, and reports count nothing, for [`Report::rest`].
 //! Otherwise whoever raised it makes it come true by a [`Trip`] that names it. One that comes later
 //! than twice [`Trip::grace`] after the raising renews the suspicion instead, with a new id, at
 //! most three times; after that, or when nobody comes within [`Report::lapse`], the suspicion
 //! lapses and one failure less is counted than it takes. A report by which fewer failures are left
-//! than the suspicion takes ends it too. Every change of the generation ends
-//! suspicion, rest and count.
+//! than the suspicion takes, or failures of fewer processes, ends it too. Every change of the
+//! generation ends suspicion, rest and count.
+//!
+//! **Own trips.** A [`Trip`] that names no suspicion is by a process's own calls, and opens the
+//! circuit at once. A closed one it opens only if as many processes as [`Thresholds::min_reporters`]
+//! of its sender have seen failures: the one that trips, those with a share, and where the sender
+//! goes by rates those that told of failures in its window (below; for
+//! [`Cause::SlowCallRate`], of slow calls). If there are fewer, the circuit stays closed, and
+//! [`Trip::failures`] become the share of the process, unless the count rests; and one that tripped
+//! by a rate is remembered as if it had told of such calls by a look, because it tells of no more.
+//!
+//! **Rates.** A closed circuit adds up the calls that looks of its generation tell of, if they say
+//! whose they are ([`Look::process`]) and by which rates ([`Thresholds::rates`]). The sums are kept
+//! in at most 24 buckets, each as of when it began: a new one begins when the newest is a tenth of
+//! the sender's window old, or has a tenth of its calls. In a window over time are the buckets that
+//! began within it; in one over calls are the newest, until there are so many. A look that has told
+//! of calls is judged at once, by its sender's rates: with [`Rates::minimum_calls`], and with a
+//! share of failures (or else of slow calls) that is not below the rate, the circuit opens for
+//! [`Look::open_time`], by whoever looked; there is no suspicion, because successes count too.
+//! Where its sender asks for more than one process, so many must have told of failures (of slow
+//! calls) in the window, or have a share; the last sixteen that did are known, and sixteen stand
+//! for any number. Any look that has rates is answered with the sum of its window. Every change of
+//! the generation empties the buckets.
+//!
+//! **Open time.** A circuit is open for as long as whoever opened it says. [`View::failed_trials`]
+//! counts, so that all can say the same: a trial that failed, and any opening of a circuit that is
+//! half-open or on its ramp, is one more. A circuit that opens out of closed otherwise has none; a
+//! command or a seed, and closing without a ramp, forget them.
+//!
+//! **Hold-off.** A service may ask to be left alone ([`Report::held_off`], [`Settle::held_off`]);
+//! whoever tells of it has capped it. Until then no lease is granted, which [`View::time_left`]
+//! says; an open circuit stays open at least so long, without a new generation; a closed one is not
+//! affected, but if it opens it stays open until then. Leases that run go on. It only ever gets
+//! longer, and is forgotten when the circuit closes, and by commands and seeds.
+//!
+//! **Ramp.** A circuit that a [`Settle`] has closed recovers for [`Settle::ramp`]:
+//! [`View::ramp`] says how much of it is left. It ends by itself, and then the failed trials are
+//! forgotten; and with every change of the state.
+//!
+//! **Overrides.** [`Command::Override`] puts a mode above the circuit, or takes it away. It raises
+//! the generation, and so ends leases and what is counted, but all else stays: the state, since
+//! when it is so, why and by whom, its times, successes, failed trials, ramp and hold-off. It
+//! outlasts every other change, and ends by itself, by the storage's clock, without a new
+//! generation. Its texts may hold anything, and are cut at [`Override::MOST_TEXT`].
 //!
 //! **Expiry.** A lease ends by itself, by the storage's clock. One that has ended is no lease:
 //! settling it changes nothing.
 //!
-//! **Pushing.** Every change of the generation, every lease that is settled, and every suspicion
-//! that is raised, renewed, cleared, or ended by a report or a late trip is told to all that
-//! [`watch`](Storage::watch), in the order of the changes; nothing else is. Pushing may lose
-//! messages; a watcher that may have missed some is told so.
+//! **Pushing.** Every change of the generation, every lease that is settled, every suspicion that
+//! is raised, renewed, cleared, or ended by a report or a late trip, and every hold-off by which
+//! the next trial comes later, is told to all that [`watch`](Storage::watch), in the order of the
+//! changes; nothing else is. That calls are counted is not, nor that a ramp, a hold-off or an
+//! override has ended. Pushing may lose messages; a watcher that may have missed some is told so.
 //!
 //! The suite in `infuse_storage::conformance` (with the feature `conformance`) checks all this.
 
-use std::{fmt, future::Future, pin::Pin, time::Duration};
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use infuse_core::{Cause, Outcome, Policy, State};
+use infuse_core::{Cause, Counts, Outcome, Override, Policy, Ramp, State, Window};
 
 use crate::{CircuitKey, ProcessId, StorageError, Token};
 
@@ -131,6 +181,7 @@ pub trait Watch: Send {
 
 /// Something that a storage pushes.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "all but a few events are changes")]
 #[non_exhaustive]
 pub enum Event {
     /// A circuit changed.
@@ -177,6 +228,14 @@ pub struct View {
     pub cause: Cause,
     /// Who brought it there, if anybody has.
     pub by: Option<ProcessId>,
+    /// Trials that failed since the circuit was last closed for good.
+    pub failed_trials: u32,
+    /// While closed: how long it recovers in all, and how much of that is left.
+    pub ramp: Ramp,
+    /// What someone put above the modes that processes have by their settings, unless it has ended.
+    pub overridden: Option<Arc<Override>>,
+    /// In the answer to a look that has rates: the calls of all processes in its window; else none.
+    pub counts: Counts,
 }
 
 impl View {
@@ -196,6 +255,10 @@ impl View {
             successes: 0,
             cause: Cause::Adopted,
             by: None,
+            failed_trials: 0,
+            ramp: Ramp { time: Duration::ZERO, left: Duration::ZERO },
+            overridden: None,
+            counts: Counts::NONE,
         }
     }
 }
@@ -236,7 +299,7 @@ pub struct SuspicionId {
 }
 
 /// What a process goes by, as far as others need to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Thresholds {
     /// Failures that open the circuit.
     pub max_failure: u32,
@@ -246,6 +309,39 @@ pub struct Thresholds {
     pub success_threshold: u32,
     /// Trial calls in flight at most.
     pub half_open_max_calls: u32,
+    /// How many processes must have seen failures before what they add up to opens the circuit.
+    pub min_reporters: u32,
+    /// The rates that open it, if there are any.
+    pub rates: Option<Rates>,
+}
+
+/// Rates that open a circuit, over the calls of all processes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rates {
+    /// Which calls they are taken over.
+    pub window: Window,
+    /// How many calls there must be in it.
+    pub minimum_calls: u32,
+    /// The share of failures that opens the circuit.
+    pub failure_rate: Option<f64>,
+    /// The share of slow calls that opens it.
+    pub slow_call_rate: Option<f64>,
+}
+
+/// They are shares, never "not a number".
+impl Eq for Rates {}
+
+impl Rates {
+    /// The rates of a policy, if it has any.
+    pub fn of(policy: &Policy) -> Option<Self> {
+        let (failure_rate, slow_call_rate) = (policy.failure_rate(), policy.slow_call_rate());
+        (failure_rate.is_some() || slow_call_rate.is_some()).then(|| Self {
+            window: policy.window(),
+            minimum_calls: policy.minimum_calls(),
+            failure_rate,
+            slow_call_rate,
+        })
+    }
 }
 
 impl From<&Policy> for Thresholds {
@@ -255,6 +351,8 @@ impl From<&Policy> for Thresholds {
             reset_timeout: policy.reset_timeout(),
             success_threshold: policy.success_threshold(),
             half_open_max_calls: policy.half_open_max_calls(),
+            min_reporters: policy.min_reporters(),
+            rates: Rates::of(policy),
         }
     }
 }
@@ -297,17 +395,37 @@ pub struct Look {
     pub key: CircuitKey,
     /// What the process knows.
     pub presented: Presented,
+    /// The override that it knows, with what is left of it now.
+    pub overridden: Option<Arc<Override>>,
     /// How long ago a call last succeeded here, at most. Failures that were counted before that
     /// are dropped.
     pub last_success: Option<Duration>,
     /// What the process goes by.
     pub thresholds: Thresholds,
+    /// Who looks. Needed only to tell of calls.
+    pub process: Option<ProcessId>,
+    /// Calls of this process that ended since it last told of them; none by default. They are added
+    /// to those of the others, each time that this is sent: whoever repeats a look leaves them out.
+    /// Without [`process`](Self::process), or rates in the thresholds, they count for nothing.
+    pub counts: Counts,
+    /// How long the circuit opens if a rate is reached by that.
+    pub open_time: Duration,
 }
 
 impl Look {
     /// Looks at a circuit, under the default policy.
     pub fn new(key: CircuitKey, presented: Presented) -> Self {
-        Self { key, presented, last_success: None, thresholds: Thresholds::default() }
+        let thresholds = Thresholds::default();
+        Self {
+            key,
+            presented,
+            overridden: None,
+            last_success: None,
+            open_time: thresholds.reset_timeout,
+            thresholds,
+            process: None,
+            counts: Counts::NONE,
+        }
     }
 }
 
@@ -319,6 +437,8 @@ pub struct Report {
     pub key: CircuitKey,
     /// What the process knows.
     pub presented: Presented,
+    /// The override that it knows, with what is left of it now.
+    pub overridden: Option<Arc<Override>>,
     /// Who reports.
     pub process: ProcessId,
     /// Failures in its present run since the last clear that it knows. It replaces what the
@@ -334,6 +454,9 @@ pub struct Report {
     pub rest: Duration,
     /// When the suspicion that this raises lapses.
     pub lapse: Duration,
+    /// For how long the service asked to be left alone; zero, the default, if it did not. It is
+    /// heeded in every state.
+    pub held_off: Duration,
 }
 
 impl Report {
@@ -342,6 +465,7 @@ impl Report {
         Self {
             key,
             presented,
+            overridden: None,
             process,
             failures,
             clears: 0,
@@ -349,6 +473,7 @@ impl Report {
             thresholds: Thresholds::default(),
             rest: Duration::from_millis(250),
             lapse: Duration::from_secs(5),
+            held_off: Duration::ZERO,
         }
     }
 }
@@ -361,6 +486,8 @@ pub struct Trip {
     pub key: CircuitKey,
     /// What the process knew when it tripped.
     pub presented: Presented,
+    /// The override that it knows, with what is left of it now.
+    pub overridden: Option<Arc<Override>>,
     /// Who trips.
     pub process: ProcessId,
     /// How long the circuit stays open.
@@ -372,6 +499,11 @@ pub struct Trip {
     pub suspicion: Option<SuspicionId>,
     /// How long others had to clear it.
     pub grace: Duration,
+    /// Why. Default [`Cause::Failures`].
+    pub cause: Cause,
+    /// The failures of the process, in its run. They count as its share where more processes must
+    /// have seen failures than have. Default what the default policy tolerates.
+    pub failures: u32,
 }
 
 impl Trip {
@@ -384,7 +516,18 @@ impl Trip {
     ) -> Self {
         let thresholds = Thresholds::default();
         let grace = Duration::from_millis(50);
-        Self { key, presented, process, open_time, thresholds, suspicion: None, grace }
+        Self {
+            key,
+            presented,
+            overridden: None,
+            process,
+            open_time,
+            thresholds,
+            suspicion: None,
+            grace,
+            cause: Cause::Failures,
+            failures: thresholds.max_failure,
+        }
     }
 }
 
@@ -396,6 +539,8 @@ pub struct Clear {
     pub key: CircuitKey,
     /// What the process knows.
     pub presented: Presented,
+    /// The override that it knows, with what is left of it now.
+    pub overridden: Option<Arc<Override>>,
     /// Who clears.
     pub process: ProcessId,
     /// The suspicion: nothing is done unless it stands.
@@ -412,7 +557,8 @@ impl Clear {
         process: ProcessId,
         suspicion: SuspicionId,
     ) -> Self {
-        Self { key, presented, process, suspicion, thresholds: Thresholds::default() }
+        let thresholds = Thresholds::default();
+        Self { key, presented, overridden: None, process, suspicion, thresholds }
     }
 }
 
@@ -424,6 +570,8 @@ pub struct LeaseRequest {
     pub key: CircuitKey,
     /// What the process knows.
     pub presented: Presented,
+    /// The override that it knows, with what is left of it now.
+    pub overridden: Option<Arc<Override>>,
     /// The lease's name.
     pub token: Token,
     /// How long it lasts.
@@ -438,7 +586,8 @@ impl LeaseRequest {
     /// Asks for the only lease of a circuit, under the default policy.
     pub fn new(key: CircuitKey, presented: Presented, token: Token, lease: Duration) -> Self {
         let thresholds = Thresholds::default();
-        Self { key, presented, token, lease, max_calls: thresholds.half_open_max_calls, thresholds }
+        let max_calls = thresholds.half_open_max_calls;
+        Self { key, presented, overridden: None, token, lease, max_calls, thresholds }
     }
 }
 
@@ -467,6 +616,8 @@ pub struct Settle {
     pub key: CircuitKey,
     /// What the process knows.
     pub presented: Presented,
+    /// The override that it knows, with what is left of it now.
+    pub overridden: Option<Arc<Override>>,
     /// The lease.
     pub token: Token,
     /// What came of the trial.
@@ -475,6 +626,10 @@ pub struct Settle {
     pub success_threshold: u32,
     /// How long a failure opens it.
     pub open_time: Duration,
+    /// How long the circuit recovers once it is closed by this; zero, the default, for not at all.
+    pub ramp: Duration,
+    /// For how long the service asked to be left alone; zero, the default, if it did not.
+    pub held_off: Duration,
 }
 
 impl Settle {
@@ -484,15 +639,18 @@ impl Settle {
         Self {
             key,
             presented,
+            overridden: None,
             token,
             outcome,
             success_threshold: policy.success_threshold(),
             open_time: policy.reset_timeout(),
+            ramp: Duration::ZERO,
+            held_off: Duration::ZERO,
         }
     }
 }
 
-/// Puts one circuit into a state, whatever it was.
+/// A command about one circuit. It applies whatever was.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Control {
@@ -500,18 +658,39 @@ pub struct Control {
     pub key: CircuitKey,
     /// What the process knows: the record is mended by it.
     pub presented: Presented,
+    /// The override that it knows, with what is left of it now.
+    pub overridden: Option<Arc<Override>>,
     /// The command's name, and who gives it.
     pub token: Token,
-    /// The state.
-    pub state: State,
-    /// How long it stays open, if that is the state.
-    pub open_time: Duration,
+    /// What is to be done.
+    pub command: Command,
+}
+
+/// What is to be done with a circuit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Command {
+    /// Puts it into a state.
+    Put {
+        /// The state.
+        state: State,
+        /// How long it stays open, if that is the state.
+        open_time: Duration,
+    },
+    /// Puts a mode above those that processes have by their settings, or takes it away. The state
+    /// stays, with its times; what was counted and leases go, as with every change.
+    Override(Option<Arc<Override>>),
 }
 
 impl Control {
     /// Puts a circuit into a state, by one who knows nothing of it.
-    pub fn new(key: CircuitKey, token: Token, state: State, open_time: Duration) -> Self {
-        Self { key, presented: Presented::NOTHING, token, state, open_time }
+    pub fn put(key: CircuitKey, token: Token, state: State, open_time: Duration) -> Self {
+        Self::new(key, token, Command::Put { state, open_time })
+    }
+
+    /// A command by one who knows nothing of the circuit.
+    pub fn new(key: CircuitKey, token: Token, command: Command) -> Self {
+        Self { key, presented: Presented::NOTHING, overridden: None, token, command }
     }
 }
 
@@ -523,6 +702,8 @@ pub struct Seed {
     pub key: CircuitKey,
     /// What the process knows: the record is mended by it.
     pub presented: Presented,
+    /// The override that it knows, with what is left of it now.
+    pub overridden: Option<Arc<Override>>,
     /// The seed's name, and who gives it.
     pub token: Token,
     /// The state.
@@ -537,6 +718,14 @@ pub struct Seed {
 impl Seed {
     /// Seeds a circuit, at the first attempt, by one who knows nothing of it.
     pub fn new(key: CircuitKey, token: Token, state: State, open_time: Duration) -> Self {
-        Self { key, presented: Presented::NOTHING, token, state, open_time, late_by: None }
+        Self {
+            key,
+            presented: Presented::NOTHING,
+            overridden: None,
+            token,
+            state,
+            open_time,
+            late_by: None,
+        }
     }
 }

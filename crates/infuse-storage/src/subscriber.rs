@@ -39,6 +39,7 @@ pub(crate) async fn run(hub: Weak<Hub>) {
             Ok(watch) => {
                 drop(strong);
                 let asked = select! {
+                    biased;
                     () = listen(&hub, watch) => false,
                     () = anew.notified() => true,
                 };
@@ -51,6 +52,7 @@ pub(crate) async fn run(hub: Weak<Hub>) {
             Err(_) => drop(strong),
         }
         select! {
+            biased;
             () = sleep_until(next_attempt) => {}
             () = anew.notified() => {}
         }
@@ -70,14 +72,15 @@ fn said(hub: &Hub, error: Option<&StorageError>, failed: u32) -> u32 {
     if hub.standing.is_alone() {
         return if failed < SAID_AFTER { 0 } else { failed };
     }
-    if failed.saturating_add(1) == SAID_AFTER {
+    let failed = failed.saturating_add(1);
+    if failed == SAID_AFTER {
         tracing::warn!(
             target: "infuse",
             error = error as &dyn std::error::Error,
             "changes are not pushed: circuits are looked at instead, and changes take longer",
         );
     }
-    failed.saturating_add(1)
+    failed
 }
 
 /// Subscribes anew, because what there is may have gone silent. Returns when that is done, or

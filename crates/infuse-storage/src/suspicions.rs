@@ -35,6 +35,7 @@ pub(crate) async fn run(hub: Weak<Hub>) {
         let wake_at = turn(&strong, &mut telling);
         drop(strong);
         select! {
+            biased;
             () = suspected.notified() => {}
             () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
             Some(told) = telling.join_next() => {
@@ -128,15 +129,17 @@ impl Verdicts {
             breaker.name(),
         );
         if let Act::Settle { grace } = act {
-            let open_time = policy.reset_timeout();
+            let open_time = node.open_time(hub, &breaker, &policy);
             let mut trip = Trip::new(key, asked.presented, process, open_time);
             trip.thresholds = thresholds;
             trip.suspicion = Some(id);
             trip.grace = grace;
+            trip.overridden = asked.overridden.clone();
             self.settles.push(trip, node, asked);
         } else {
             let mut clear = Clear::new(key, asked.presented, process, id);
             clear.thresholds = thresholds;
+            clear.overridden = asked.overridden.clone();
             self.clears.push(clear, node, asked);
         }
         at + TICK

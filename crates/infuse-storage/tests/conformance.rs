@@ -11,9 +11,11 @@ use std::{
 };
 
 use infuse_storage::{
-    BoxFuture, Clear, Clock, Control, LeaseAnswer, LeaseRequest, Look, ManualClock, MemoryStorage,
-    Presented, ProcessId, Report, Seed, Settle, Storage, StorageError, Token, Trip, View, Watch,
+    BoxFuture, Clear, Clock, Command, Control, LeaseAnswer, LeaseRequest, Look, ManualClock,
+    MemoryStorage, Presented, ProcessId, Report, Seed, Settle, Storage, StorageError, Token, Trip,
+    View, Watch,
     conformance::{self, Harness},
+    core::Override,
 };
 
 struct Embedded {
@@ -101,6 +103,16 @@ enum Bug {
     RestsNot,
     SuspectsForEver,
     RenewsNothing,
+    HearsOfNoCalls,
+    CountsCallsTwice,
+    NeedsNoReporters,
+    KnowsNoRuns,
+    HearsNoWish,
+    HearsNoTrialsWish,
+    RampsNever,
+    ForgetsOverrides,
+    EndsNoOverride,
+    OverridesNothing,
 }
 
 /// The embedded storage with a bug.
@@ -129,6 +141,10 @@ impl Storage for Faulty {
         let looks = with(looks, |look| match self.bug {
             Bug::ForgetsWhatWasPresented => look.presented = Presented::NOTHING,
             Bug::KeepsRefutedFailures => look.last_success = None,
+            Bug::HearsOfNoCalls => look.process = None,
+            Bug::CountsCallsTwice => look.counts += look.counts,
+            Bug::NeedsNoReporters => look.thresholds.min_reporters = 1,
+            Bug::ForgetsOverrides => look.overridden = None,
             _ => {}
         });
         Box::pin(async move {
@@ -151,6 +167,9 @@ impl Storage for Faulty {
             Bug::KnowsNoClears => report.clears = u64::MAX,
             Bug::RestsNot => report.rest = Duration::ZERO,
             Bug::SuspectsForEver => report.lapse = Duration::from_secs(3_600),
+            Bug::NeedsNoReporters => report.thresholds.min_reporters = 1,
+            Bug::HearsNoWish => report.held_off = Duration::ZERO,
+            Bug::ForgetsOverrides => report.overridden = None,
             _ => {}
         });
         Box::pin(async move {
@@ -169,6 +188,13 @@ impl Storage for Faulty {
                 for trip in &mut trips {
                     let look = [Look::new(trip.key.clone(), Presented::NOTHING)];
                     trip.presented = Presented::from(&self.inner.look(&look).await?[0]);
+                }
+            }
+            for trip in &mut trips {
+                match self.bug {
+                    Bug::NeedsNoReporters => trip.thresholds.min_reporters = 1,
+                    Bug::KnowsNoRuns => trip.failures = 0,
+                    _ => {}
                 }
             }
             if let Bug::RenewsNothing = self.bug {
@@ -207,7 +233,12 @@ impl Storage for Faulty {
         &'a self,
         settles: &'a [Settle],
     ) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
-        self.inner.settle(settles)
+        let settles = with(settles, |settle| match self.bug {
+            Bug::RampsNever => settle.ramp = Duration::ZERO,
+            Bug::HearsNoTrialsWish => settle.held_off = Duration::ZERO,
+            _ => {}
+        });
+        Box::pin(async move { self.inner.settle(&settles).await })
     }
 
     fn control<'a>(
@@ -215,8 +246,19 @@ impl Storage for Faulty {
         commands: &'a [Control],
     ) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
         let commands = with(commands, |command| {
-            if let Bug::CountsRepeatedCommands = self.bug {
-                command.token.process = ProcessId::random();
+            let overridden = match &command.command {
+                Command::Override(overridden) => overridden.clone(),
+                _ => None,
+            };
+            match (self.bug, overridden) {
+                (Bug::CountsRepeatedCommands, _) => command.token.process = ProcessId::random(),
+                (Bug::OverridesNothing, Some(_)) => command.command = Command::Override(None),
+                (Bug::EndsNoOverride, Some(it)) => {
+                    let mut endless = Override::clone(&it);
+                    endless.left = None;
+                    command.command = Command::Override(Some(Arc::new(endless)));
+                }
+                _ => {}
             }
         });
         Box::pin(async move { self.inner.control(&commands).await })
@@ -264,6 +306,27 @@ async fn the_suite_names_what_a_storage_does_wrong() {
         (Bug::RestsNot, "after a suspicion was cleared the count rests"),
         (Bug::SuspectsForEver, "a suspicion that nobody settles lapses"),
         (Bug::RenewsNothing, "a suspicion that is settled late is renewed"),
+        (
+            Bug::HearsOfNoCalls,
+            "a rate that is reached at a look opens the circuit, which is pushed",
+        ),
+        (Bug::CountsCallsTwice, "calls are added each time that they are told of"),
+        (
+            Bug::NeedsNoReporters,
+            "a suspicion takes failures of as many processes as its sender says",
+        ),
+        (Bug::NeedsNoReporters, "a trip by too few processes counts, and the circuit stays closed"),
+        (Bug::NeedsNoReporters, "a rate takes failures of as many processes as its sender says"),
+        (Bug::KnowsNoRuns, "a trip by too few processes counts, and the circuit stays closed"),
+        (
+            Bug::HearsNoWish,
+            "an open circuit stays open while the service asks for it, which is pushed",
+        ),
+        (Bug::HearsNoTrialsWish, "a trial tells of the service's wish"),
+        (Bug::RampsNever, "a ramp says its time and what is left, and keeps the failed trials"),
+        (Bug::ForgetsOverrides, "a lost override is mended by every verb of one who knows it"),
+        (Bug::EndsNoOverride, "an override ends by itself, which is no new generation"),
+        (Bug::OverridesNothing, "every mode can be put on"),
     ] {
         let harness = Embedded::new(|inner| Faulty::new(inner, bug));
         let case = conformance::cases().iter().find(|case| case.name() == caught_by).unwrap();

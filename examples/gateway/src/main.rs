@@ -9,7 +9,8 @@
 //! ```
 //!
 //! It listens on `BIND` (default `127.0.0.1:8080`) and logs by `RUST_LOG`. Everything else is set
-//! by `INFUSE_*` variables and by `infuse.toml` in the working directory. With
+//! by `INFUSE_*` variables and by `infuse.toml` in the working directory. On SIGHUP it reads the
+//! file again, and goes by what it says from then on. With
 //! `INFUSE_REDIS_URL=redis://127.0.0.1` it shares its circuits with every process that uses the
 //! same Redis and calls the services by the same names.
 
@@ -71,6 +72,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let (stopping, stopped) = oneshot::channel();
     tracing::info!("listening on http://{}", listener.local_addr()?);
 
+    tokio::spawn(reload(infuse.clone(), signal(SignalKind::hangup())?));
     let server = axum::serve(listener, app).with_graceful_shutdown(async {
         // An error would say that nobody will ask for it any more.
         let _ = stopped.await;
@@ -82,6 +84,19 @@ async fn run() -> Result<(), Box<dyn Error>> {
     infuse.shutdown().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Reads the settings again at each signal. (The log says what has changed.)
+async fn reload(infuse: Infuse, mut signal: Signal) {
+    while signal.recv().await.is_some() {
+        let reloaded = match infuse_axum::load_config() {
+            Ok(config) => infuse.reload(&config).map(drop).map_err(Box::<dyn Error>::from),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = reloaded {
+            tracing::error!("the settings stay as they are: {}", chain(&*error));
+        }
+    }
 }
 
 /// Waits for a signal, and then as long as calls in flight have to finish.

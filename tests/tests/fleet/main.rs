@@ -5,11 +5,13 @@
 mod agreement;
 mod clocks;
 mod cost;
+mod engine;
 mod failover;
 mod false_trips;
 mod gateways;
 mod herd;
 mod loss;
+mod modes;
 mod python;
 
 use std::time::Duration;

@@ -12,7 +12,6 @@ use infuse_storage::Outcome;
 
 use super::{
     fault::{self, Midst},
-    patience::Patience,
     sync_body::SyncBody,
     verdict::Verdict,
 };
@@ -24,12 +23,11 @@ const RESERVE: usize = 1 << 20;
 /// The body of an answer, which carries the verdict on the call.
 ///
 /// A failing status has given it already. Otherwise the end of the body is a success, an error or
-/// a timeout is judged, and dropping it is a success between two reads and says nothing while one
-/// is pending.
+/// a timeout is judged, and dropping it is a success between two reads. While one is pending, the
+/// call is abandoned.
 pub(crate) struct ResponseBody {
     source: Source,
     verdict: Verdict,
-    patience: Patience,
     progress: Progress,
     status: StatusCode,
     /// Kept only where the app's own rules may look at them.
@@ -82,7 +80,6 @@ impl ResponseBody {
     pub(crate) fn new(
         source: Source,
         mut verdict: Verdict,
-        patience: Patience,
         status: StatusCode,
         headers: Option<HeaderMap>,
         empty: bool,
@@ -92,7 +89,7 @@ impl ResponseBody {
             verdict.settle(Outcome::Success);
             progress = Progress::Done;
         }
-        Self { source, verdict, patience, progress, status, headers, limit: None }
+        Self { source, verdict, progress, status, headers, limit: None }
     }
 
     pub(crate) fn verdict(&self) -> &Verdict {
@@ -106,7 +103,7 @@ impl ResponseBody {
 
     /// All that is left of the body, up to the limit of the service.
     pub(crate) async fn collect(&mut self) -> Result<Bytes, ServiceError> {
-        self.limit_to(self.verdict.target.body_limit);
+        self.limit_to(self.verdict.rules.body_limit);
         if let Some((left, _)) = self.limit
             && self.size_hint().lower() > left
         {
@@ -161,14 +158,14 @@ impl ResponseBody {
 
     fn broken(&mut self, error: BoxError) -> ServiceError {
         let midst = Midst { status: self.status, headers: self.headers.as_ref() };
-        let error = fault::broken(&mut self.verdict, &self.patience, Some(midst), error);
+        let error = fault::broken(&mut self.verdict, Some(midst), error);
         self.finish();
         error
     }
 
     fn timed_out(&mut self) -> ServiceError {
         let midst = Midst { status: self.status, headers: self.headers.as_ref() };
-        let error = fault::timed_out(&mut self.verdict, &self.patience, Some(midst));
+        let error = fault::timed_out(&mut self.verdict, Some(midst));
         self.finish();
         error
     }
@@ -193,7 +190,7 @@ struct Read<'a>(&'a mut ResponseBody);
 
 impl Drop for Read<'_> {
     fn drop(&mut self) {
-        self.0.patience.pause();
+        self.0.verdict.patience.pause();
     }
 }
 
@@ -211,12 +208,12 @@ impl http_body::Body for ResponseBody {
         }
         let Poll::Ready(frame) = this.verdict.during(|| this.source.poll_frame(cx)) else {
             this.progress = Progress::Pending;
-            return match this.patience.poll_exhausted(cx) {
+            return match this.verdict.patience.poll_exhausted(cx) {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(()) => Poll::Ready(Some(Err(this.timed_out()))),
             };
         };
-        this.patience.pause();
+        this.verdict.patience.pause();
         this.progress = Progress::Idle;
         Poll::Ready(match frame {
             None => {
@@ -255,7 +252,7 @@ impl http_body::Body for ResponseBody {
 impl Drop for ResponseBody {
     fn drop(&mut self) {
         // A failing status has given its verdict, so here the status is a success. With a read
-        // pending, nobody knows what would have come: the verdict is not given.
+        // pending, nobody knows what would have come: the verdict does what it does when dropped.
         if self.progress == Progress::Idle {
             self.verdict.settle(Outcome::Success);
         }

@@ -4,8 +4,9 @@ use std::{error::Error, io};
 
 use axum::BoxError;
 use http::{HeaderMap, StatusCode};
+use infuse_storage::core::Origin;
 
-use super::{patience::Patience, request_body::UploadError, verdict::Verdict};
+use super::{origin, request_body::UploadError, verdict::Verdict};
 use crate::{
     Attempt,
     error::{Cause, ServiceError, causes},
@@ -20,12 +21,11 @@ pub(crate) struct Midst<'a> {
 /// Judges a call that the transport gave up, and makes the error that its caller gets.
 pub(crate) fn broken(
     verdict: &mut Verdict,
-    patience: &Patience,
     midst: Option<Midst<'_>>,
     error: BoxError,
 ) -> ServiceError {
     let error = without_url(error);
-    let cause = match patience.upload().and_then(|upload| upload.error()) {
+    let cause = match verdict.patience.upload().and_then(|upload| upload.error()) {
         // Whatever the connection made of it, it began with the caller's own body.
         Some(cause) => Cause::RequestBody { too_large: cause == UploadError::TooLarge },
         None => cause_of(&*error, midst.is_some()),
@@ -34,12 +34,8 @@ pub(crate) fn broken(
 }
 
 /// Judges a call that waited for too long, and makes the error that its caller gets.
-pub(crate) fn timed_out(
-    verdict: &mut Verdict,
-    patience: &Patience,
-    midst: Option<Midst<'_>>,
-) -> ServiceError {
-    failed(verdict, Cause::Timeout(patience.total()), midst, None)
+pub(crate) fn timed_out(verdict: &mut Verdict, midst: Option<Midst<'_>>) -> ServiceError {
+    failed(verdict, Cause::Timeout(verdict.patience.total()), midst, None)
 }
 
 pub(crate) fn failed(
@@ -50,6 +46,11 @@ pub(crate) fn failed(
 ) -> ServiceError {
     let mut attempt =
         Attempt::failed(cause.kind()).caused_by(source.as_deref().map(|error| error as _));
+    attempt = attempt.on_side(match (&cause, &source) {
+        (Cause::Request(_) | Cause::RequestBody { .. }, _) => Origin::Local,
+        (Cause::Connect | Cause::Disconnect, Some(source)) => origin::of(&**source),
+        _ => Origin::Service,
+    });
     let status = midst.as_ref().map(|midst| midst.status);
     if let Some(midst) = midst {
         attempt = attempt.after(midst.status, midst.headers);
@@ -94,7 +95,12 @@ fn cause_of(error: &(dyn Error + 'static), in_body: bool) -> Cause {
             }
         }
     }
-    if in_body { Cause::Body } else { Cause::Disconnect }
+    match (in_body, origin::of(error)) {
+        (true, _) => Cause::Body,
+        // It did not come to a connection that could be lost.
+        (false, Origin::Local) => Cause::Connect,
+        (false, Origin::Service) => Cause::Disconnect,
+    }
 }
 
 #[cfg(test)]

@@ -30,6 +30,8 @@ pub(crate) struct Patience {
     /// Since when the call has been waiting, and how long it had been waiting for its own upload
     /// until then.
     since: Option<(Instant, Duration)>,
+    /// Whether waits no longer count, because nobody may say that they are too long.
+    endless: bool,
     timer: Option<Pin<Box<Sleep>>>,
     /// Whom the timer wakes.
     wakes: Option<Waker>,
@@ -38,7 +40,8 @@ pub(crate) struct Patience {
 
 impl Patience {
     pub(crate) fn new(total: Option<Duration>, upload: Option<Arc<Upload>>) -> Self {
-        Self { total, used: Duration::ZERO, since: None, timer: None, wakes: None, upload }
+        let (used, endless) = (Duration::ZERO, false);
+        Self { total, used, since: None, endless, timer: None, wakes: None, upload }
     }
 
     /// The most that the call waits for its service in all.
@@ -57,6 +60,9 @@ impl Patience {
     /// The service had nothing: ready when it has kept the call waiting for too long.
     pub(crate) fn poll_exhausted(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(total) = self.total else {
+            if self.since.is_none() && !self.endless {
+                self.waited(Instant::now());
+            }
             return Poll::Pending;
         };
         if self.is_set_for(cx.waker()) {
@@ -98,6 +104,20 @@ impl Patience {
         let uploading = self.uploading(now);
         let (since, before) = *self.since.get_or_insert((now, uploading));
         now.saturating_duration_since(since).saturating_sub(uploading.saturating_sub(before))
+    }
+
+    /// How long the call has waited for its service in all, until now.
+    pub(crate) fn spent(&mut self) -> Duration {
+        self.pause();
+        self.used
+    }
+
+    /// The headers of the answer are there. A call without a timeout may wait for ever for what
+    /// follows, as for events that come when there are some: that it did is no matter.
+    pub(crate) fn answered(&mut self) {
+        if self.total.is_none() {
+            (self.used, self.since, self.endless) = (Duration::ZERO, None, true);
+        }
     }
 
     /// The service had something: the wait is over.
@@ -143,6 +163,25 @@ mod tests {
         let wait = poll_fn(|cx| patience.poll_exhausted(cx));
         assert!(tokio::time::timeout(secs(1_000_000), wait).await.is_err());
         assert!(patience.timer.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_spent_is_known_with_and_without_a_timeout() {
+        for total in [Some(secs(50)), None] {
+            let mut patience = Patience::new(total, None);
+            assert_eq!(patience.spent(), Duration::ZERO);
+            for _ in 0..2 {
+                let wait = poll_fn(|cx| patience.poll_exhausted(cx));
+                assert!(tokio::time::timeout(secs(3), wait).await.is_err());
+                patience.pause();
+                tokio::time::sleep(secs(100)).await;
+            }
+            assert_eq!(patience.spent().as_secs(), 6);
+            patience.answered();
+            let wait = poll_fn(|cx| patience.poll_exhausted(cx));
+            assert!(tokio::time::timeout(secs(3), wait).await.is_err());
+            assert_eq!(patience.spent().as_secs(), if total.is_some() { 9 } else { 0 });
+        }
     }
 
     #[tokio::test(start_paused = true)]

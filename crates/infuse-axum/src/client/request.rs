@@ -5,14 +5,23 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
     header::{CONTENT_LENGTH, CONTENT_TYPE},
 };
-use infuse_storage::CircuitPermit;
+use infuse_storage::{Circuit, RejectedBy};
 use serde::Serialize;
 
 use super::{
-    hop_by_hop, path::IntoPath, request_body::RequestBody, response::ServiceResponse,
-    send::Prepared, service::Target, verdict::Verdict,
+    hop_by_hop,
+    path::IntoPath,
+    request_body::RequestBody,
+    response::ServiceResponse,
+    send::Prepared,
+    service::Target,
+    verdict::{Permit, Verdict},
 };
-use crate::error::{Cause, ServiceError};
+use crate::{
+    error::{Cause, ServiceError},
+    rejection::Rejection,
+    reload::Rules,
+};
 
 /// The longest URL that the `http` crate takes.
 const MAX_URL: usize = u16::MAX as usize - 1;
@@ -24,6 +33,9 @@ const MAX_URL: usize = u16::MAX as usize - 1;
 #[must_use = "a request does nothing until it is sent"]
 pub struct ServiceRequest {
     target: Arc<Target>,
+    rules: Arc<Rules>,
+    /// The circuit below the service's.
+    below: Option<Circuit>,
     method: Method,
     /// Without what `query` adds it is as `BaseUrl::append` made it.
     url: String,
@@ -36,7 +48,13 @@ pub struct ServiceRequest {
 }
 
 impl ServiceRequest {
-    pub(crate) fn new(target: Arc<Target>, method: Method, path: &impl IntoPath) -> Self {
+    pub(crate) fn new(
+        target: Arc<Target>,
+        below: Option<Circuit>,
+        method: Method,
+        path: &impl IntoPath,
+    ) -> Self {
+        let rules = target.rules.get();
         let (url, error) = match target.base.append(path) {
             Ok(url) => (url, None),
             Err(why) => (String::new(), Some(ServiceError::new(&target.name, Cause::Path(why)))),
@@ -46,7 +64,9 @@ impl ServiceRequest {
             url,
             headers: HeaderMap::new(),
             body: RequestBody::default(),
-            timeout: target.timeout,
+            timeout: rules.timeout,
+            rules,
+            below,
             skip_breaker: false,
             error,
             target,
@@ -197,20 +217,26 @@ impl ServiceRequest {
     ///
     /// By [`kind`](ServiceError::kind):
     /// - `PathRefused`, `Request`: it was not sent, and says nothing about the service.
-    /// - `Rejected`: the circuit is not closed. It was not sent.
+    /// - `Rejected`: the circuit, or one below it, does not let it through. It was not sent.
     /// - `Timeout`, `Connect`, `Disconnect`: a failure of the service.
     /// - `RequestBody`: the body that the caller streamed broke off. Counts as nothing.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the request. That counts as nothing, and a trial goes to the next
-    /// caller.
+    /// Dropping the future drops the request, which counts as nothing, and a trial goes to the next
+    /// caller; unless the service has kept it waiting for as long as
+    /// `INFUSE_BREAKER_ABANDONED_AFTER` says: that is a failure.
     pub async fn send(self) -> Result<ServiceResponse, ServiceError> {
-        let (target, timeout, skip_breaker) =
-            (self.target.clone(), self.timeout, self.skip_breaker);
+        let (target, rules, timeout) = (self.target.clone(), self.rules.clone(), self.timeout);
+        let (below, skip_breaker) = (self.below.clone(), self.skip_breaker);
         let prepared = self.prepare()?;
-        let permit = if skip_breaker { None } else { Some(target.admit(timeout).await?) };
-        let verdict = Verdict::new(permit, target);
+        let permit = match &below {
+            _ if skip_breaker => Permit::None,
+            None => target.admit(&rules, timeout).await?,
+            // Boxed, because it is large and most calls have none.
+            Some(below) => Box::pin(target.admit_with(below, &rules, timeout)).await?,
+        };
+        let verdict = Verdict::new(permit, target, rules);
         prepared.send(verdict, timeout).await
     }
 
@@ -250,11 +276,36 @@ impl ServiceRequest {
 }
 
 impl Target {
-    async fn admit(&self, timeout: Option<Duration>) -> Result<CircuitPermit, ServiceError> {
-        self.circuit
-            .acquire(timeout)
-            .await
-            .map_err(|rejected| ServiceError::new(&self.name, Cause::Rejected(rejected)))
+    async fn admit(
+        &self,
+        rules: &Rules,
+        timeout: Option<Duration>,
+    ) -> Result<Permit, ServiceError> {
+        match self.circuit.acquire(timeout).await {
+            Ok(permit) => Ok(Permit::Circuit(permit)),
+            Err(rejected) => Err(self.rejected(RejectedBy::Own(rejected), &self.circuit, rules)),
+        }
+    }
+
+    async fn admit_with(
+        &self,
+        below: &Circuit,
+        rules: &Rules,
+        timeout: Option<Duration>,
+    ) -> Result<Permit, ServiceError> {
+        match self.circuit.acquire_with(below, timeout).await {
+            Ok(permits) => Ok(Permit::Both(Box::new(permits))),
+            Err(rejected) => Err(self.rejected(rejected, below, rules)),
+        }
+    }
+
+    fn rejected(&self, by: RejectedBy, below: &Circuit, rules: &Rules) -> ServiceError {
+        let jitter = rules.retry_after_jitter;
+        let rejection = match by {
+            RejectedBy::Own(rejected) => Rejection::new(&self.circuit, rejected, jitter),
+            RejectedBy::Below(rejected) => Rejection::new(below, rejected, jitter).below(below),
+        };
+        ServiceError::new(&self.name, Cause::Rejected(rejection))
     }
 }
 
@@ -263,6 +314,7 @@ impl fmt::Debug for ServiceRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServiceRequest")
             .field("service", &self.target.name)
+            .field("below", &self.below)
             .field("method", &self.method)
             .field("body", &self.body)
             .field("timeout", &self.timeout)

@@ -9,7 +9,6 @@ use serde::de::DeserializeOwned;
 use super::{
     body::{ResponseBody, Source},
     hop_by_hop,
-    patience::Patience,
     verdict::Verdict,
 };
 use crate::{
@@ -27,19 +26,15 @@ pub struct ServiceResponse(http::Response<ResponseBody>);
 
 impl ServiceResponse {
     /// `no_body`: the request was one that is answered without a body.
-    pub(crate) fn new(
-        answer: http::Response<Source>,
-        mut verdict: Verdict,
-        patience: Patience,
-        no_body: bool,
-    ) -> Self {
+    pub(crate) fn new(answer: http::Response<Source>, mut verdict: Verdict, no_body: bool) -> Self {
         let (parts, source) = answer.into_parts();
         verdict.judge_headers(&Attempt::answered(parts.status, &parts.headers));
-        let headers = verdict.target.classifier.looks_closely().then(|| parts.headers.clone());
+        verdict.patience.answered();
+        let headers = verdict.rules.classifier.looks_closely().then(|| parts.headers.clone());
         let empty = no_body
             || parts.status.is_informational()
             || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        let body = ResponseBody::new(source, verdict, patience, parts.status, headers, empty);
+        let body = ResponseBody::new(source, verdict, parts.status, headers, empty);
         Self(http::Response::from_parts(parts, body))
     }
 
@@ -132,7 +127,7 @@ impl ServiceResponse {
     /// # Cancel safety
     ///
     /// No piece is lost if the future is dropped. If the whole answer is dropped then, without
-    /// another read, the call counts as nothing.
+    /// another read, the call is abandoned: see the [module's docs](crate::client).
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, ServiceError> {
         self.0.body_mut().chunk().await
     }

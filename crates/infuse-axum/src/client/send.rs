@@ -42,20 +42,20 @@ impl Prepared {
                 let (body, upload) = body.into_reqwest();
                 let mut request = request;
                 *request.body_mut() = body;
-                let mut patience = Patience::new(timeout, upload);
+                verdict.patience = Patience::new(timeout, upload);
                 let answer = pin!(client.execute(request));
-                let answer = wait(answer, &mut verdict, &mut patience).await?;
+                let answer = wait(answer, &mut verdict).await?;
                 let answer = http::Response::<reqwest::Body>::from(answer).map(Source::Network);
-                Ok(ServiceResponse::new(answer, verdict, patience, no_body))
+                Ok(ServiceResponse::new(answer, verdict, no_body))
             }
             Transport::Service(service) => {
                 let (parts, body) = self.for_service(&target)?;
                 let (body, upload) = body.into_axum();
-                let mut patience = Patience::new(timeout, upload);
+                verdict.patience = Patience::new(timeout, upload);
                 let answer = pin!(service.carry(http::Request::from_parts(parts, body)));
-                let answer = wait(answer, &mut verdict, &mut patience).await?;
+                let answer = wait(answer, &mut verdict).await?;
                 let answer = answer.map(|body| Source::Service(SyncBody::new(body)));
-                Ok(ServiceResponse::new(answer, verdict, patience, no_body))
+                Ok(ServiceResponse::new(answer, verdict, no_body))
             }
         }
     }
@@ -111,18 +111,17 @@ impl Prepared {
 async fn wait<T, E: Into<BoxError>>(
     mut answer: Pin<&mut impl Future<Output = Result<T, E>>>,
     verdict: &mut Verdict,
-    patience: &mut Patience,
 ) -> Result<T, ServiceError> {
     let answer = poll_fn(|cx| match verdict.during(|| answer.as_mut().poll(cx)) {
         Poll::Ready(answer) => {
-            patience.pause();
+            verdict.patience.pause();
             Poll::Ready(Some(answer))
         }
-        Poll::Pending => patience.poll_exhausted(cx).map(|()| None),
+        Poll::Pending => verdict.patience.poll_exhausted(cx).map(|()| None),
     });
     match answer.await {
         Some(Ok(answer)) => Ok(answer),
-        Some(Err(error)) => Err(fault::broken(verdict, patience, None, error.into())),
-        None => Err(fault::timed_out(verdict, patience, None)),
+        Some(Err(error)) => Err(fault::broken(verdict, None, error.into())),
+        None => Err(fault::timed_out(verdict, None)),
     }
 }

@@ -4,28 +4,32 @@ use http::Method;
 use infuse_storage::Circuit;
 
 use super::{
+    below::{CircuitsBelow, is_name},
+    drops::Drops,
     parts::OnRequest,
     path::{BaseUrl, IntoPath},
     request::ServiceRequest,
     transport::Transport,
 };
-use crate::classify::Classifier;
+use crate::{ServiceError, error::Cause, reload::LiveRules};
 
 /// A service that is configured, from [`ServiceClient::service`](super::ServiceClient::service).
 ///
 /// Its methods begin a request; [`send`](ServiceRequest::send) sends it. Cloning is cheap.
 #[derive(Clone)]
-pub struct Service(Arc<Target>);
+pub struct Service {
+    target: Arc<Target>,
+    below: Option<Circuit>,
+}
 
 /// Where the requests to a service go, what guards it, and how the answers are judged.
-#[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) name: Arc<str>,
     pub(crate) circuit: Circuit,
     pub(crate) base: BaseUrl,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) body_limit: Option<u64>,
-    pub(crate) classifier: Classifier,
+    pub(crate) rules: Arc<LiveRules>,
+    pub(crate) below: CircuitsBelow,
+    pub(crate) drops: Drops,
     pub(crate) on_request: Arc<[OnRequest]>,
     pub(crate) transport: Transport,
     /// Writes multipart forms.
@@ -34,16 +38,49 @@ pub(crate) struct Target {
 
 impl Service {
     pub(crate) fn new(target: Target) -> Self {
-        Self(Arc::new(target))
+        Self { target: Arc::new(target), below: None }
     }
 
     pub(crate) fn shared_name(&self) -> Arc<str> {
-        self.0.name.clone()
+        self.target.name.clone()
     }
 
     /// The service's canonical name.
     pub fn name(&self) -> &str {
-        &self.0.name
+        &self.target.name
+    }
+
+    /// The service, its calls guarded by a circuit of their own too, below that of the service: for
+    /// a route, or a tenant. See the [module's docs](crate::client#parts-of-a-service) for what counts where.
+    ///
+    /// `name` has 1 to 64 letters, digits, `-`, `_` and `.`, all ASCII, with a letter or digit among
+    /// them; case does distinguish. The circuit is made at the first use of its name and shared like
+    /// any other, as `payments/refunds`, with the policy, the mode and the listeners of the service.
+    ///
+    /// There are at most `INFUSE_SERVICE_MAX_CIRCUITS` of them (default 100) for a service, and none
+    /// is ever forgotten. Beyond that, calls go by the service's circuit alone.
+    ///
+    /// Asked of a service that has one, it is another below the same service.
+    ///
+    /// # Errors
+    ///
+    /// [`CircuitName`](crate::ServiceErrorKind::CircuitName) for a name that is none.
+    pub fn circuit(&self, name: &str) -> Result<Self, ServiceError> {
+        let target = &self.target;
+        if !is_name(name) {
+            // It may come from a request: no more of it is kept than a name can have.
+            let name = name.chars().take(64).collect();
+            return Err(ServiceError::new(&target.name, Cause::CircuitName(name)));
+        }
+        let most = target.rules.get().max_circuits;
+        let below = target.below.get(&target.name, name, most);
+        Ok(Self { target: target.clone(), below })
+    }
+
+    /// The circuit below the service's that guards these calls too, from
+    /// [`circuit`](Self::circuit).
+    pub fn below(&self) -> Option<&Circuit> {
+        self.below.as_ref()
     }
 
     /// Begins a GET request.
@@ -79,19 +116,42 @@ impl Service {
     /// Begins a request. `path` is appended to the path of the service's base URL; see
     /// [`IntoPath`] for what is refused. [`send`](ServiceRequest::send) reports it.
     pub fn request(&self, method: Method, path: impl IntoPath) -> ServiceRequest {
-        ServiceRequest::new(self.0.clone(), method, &path)
+        ServiceRequest::new(self.target.clone(), self.below.clone(), method, &path)
     }
 }
 
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Service").field("name", &self.name()).finish_non_exhaustive()
+        f.debug_struct("Service")
+            .field("name", &self.name())
+            .field("below", &self.below)
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Target").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Target {
+    /// `timeout` is that of the call that was dropped last.
+    pub(crate) fn warn_of_drops(&self, timeout: Option<Duration>) {
+        let service = &*self.name;
+        let timeout = match timeout {
+            Some(timeout) => format!("{timeout:?}"),
+            None => "none".to_owned(),
+        };
+        tracing::warn!(
+            target: "infuse",
+            service,
+            "callers of the service {service} give up again and again before its timeout \
+             ({timeout}), so that its circuit never hears that it hangs: a timeout outside, of a \
+             layer or a load balancer, may be the shorter one. Set INFUSE_SERVICE_TIMEOUT to less \
+             than that, or INFUSE_BREAKER_ABANDONED_AFTER to the time from which on a call that is \
+             dropped counts as a failure",
+        );
     }
 }
 
@@ -103,12 +163,20 @@ impl Target {
             name: Arc::from("payments"),
             circuit: super::testing::circuit().0,
             base: BaseUrl::new(&"http://payments:8000/api".parse().unwrap()),
-            timeout: Some(Duration::from_secs(5)),
-            body_limit: None,
-            classifier: Classifier::default(),
+            rules: Arc::default(),
+            below: CircuitsBelow::new(Arc::new(|_| super::testing::circuit().0)),
+            drops: Drops::default(),
             on_request: Arc::new([]),
             transport,
             writer: super::network::Network::default().client(0, false).unwrap(),
         }
+    }
+
+    /// With other rules.
+    pub(crate) fn with(self, change: impl FnOnce(&mut crate::reload::Rules)) -> Self {
+        let mut rules = (*self.rules.get()).clone();
+        change(&mut rules);
+        self.rules.set(rules);
+        self
     }
 }

@@ -10,7 +10,7 @@ use infuse_storage::Outcome;
 use pin_project_lite::pin_project;
 use tower_http::classify::ClassifyEos;
 
-use super::guard::Guard;
+use super::{errors::ErrorRules, guard::Guard};
 
 pin_project! {
     /// The body of an answer that a circuit waits for the end of.
@@ -20,64 +20,77 @@ pin_project! {
     pub struct GuardedBody<B, E> {
         #[pin]
         body: B,
-        verdict: Verdict<E>,
+        watch: Option<Watch<E>>,
+    }
+
+    impl<B, E> PinnedDrop for GuardedBody<B, E> {
+        fn drop(this: Pin<&mut Self>) {
+            if let Some(watch) = this.project().watch.take() {
+                watch.leave();
+            }
+        }
     }
 }
 
-struct Verdict<E> {
-    guard: Option<Guard>,
+/// The verdict on a call that is not given yet.
+pub(super) struct Watch<E> {
+    guard: Guard,
     /// What judges by the trailers, if the status said nothing.
     eos: Option<E>,
-    /// Whether a read is pending.
-    waiting: bool,
+    errors: ErrorRules,
 }
 
-impl<B: fmt::Debug, E> fmt::Debug for GuardedBody<B, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GuardedBody").field("body", &self.body).finish_non_exhaustive()
+impl<B, E> GuardedBody<B, E> {
+    /// A body that nobody waits for the end of.
+    pub(super) fn unguarded(body: B) -> Self {
+        Self { body, watch: None }
     }
 }
 
-impl<B: Body, E> GuardedBody<B, E> {
-    pub(super) fn new(body: B, guard: Option<Guard>, eos: Option<E>) -> Self {
-        let mut verdict = Verdict { guard, eos, waiting: false };
-        if verdict.eos.is_none() && body.is_end_stream() {
-            verdict.settle(Outcome::Success);
+impl<B: Body, E: ClassifyEos> GuardedBody<B, E> {
+    pub(super) fn new(body: B, watch: Watch<E>) -> Self {
+        if body.is_end_stream() {
+            watch.end(None);
+            return Self::unguarded(body);
         }
-        Self { body, verdict }
+        Self { body, watch: Some(watch) }
     }
 }
 
-impl<E> Verdict<E> {
-    fn settle(&mut self, outcome: Outcome) {
-        if let Some(mut guard) = self.guard.take() {
-            guard.settle(outcome);
+impl<E> Watch<E> {
+    pub(super) fn new(guard: Guard, eos: Option<E>, errors: ErrorRules) -> Self {
+        Self { guard, eos, errors }
+    }
+
+    /// The caller has seen enough.
+    fn leave(mut self) {
+        if !self.guard.is_waiting() && self.eos.is_none() {
+            self.guard.settle(Outcome::Success);
         }
+    }
+
+    fn fail<X: 'static>(mut self, error: &X) {
+        let verdict = self.errors.judge(error);
+        self.guard.settle(verdict);
     }
 }
 
-impl<E: ClassifyEos> Verdict<E> {
-    fn end(&mut self, trailers: Option<&HeaderMap>) {
-        if self.guard.is_none() {
-            return;
-        }
-        let outcome = match self.eos.take().map(|eos| eos.classify_eos(trailers)) {
+impl<E: ClassifyEos> Watch<E> {
+    /// The body has ended.
+    fn end(mut self, trailers: Option<&HeaderMap>) {
+        let result = self.eos.take().map(|eos| eos.classify_eos(trailers));
+        self.guard.settle(match result {
             None | Some(Ok(())) => Outcome::Success,
             Some(Err(_)) => Outcome::Failure,
-        };
-        self.settle(outcome);
+        });
     }
 }
 
-impl<E> Drop for Verdict<E> {
-    fn drop(&mut self) {
-        if !self.waiting && self.eos.is_none() {
-            self.settle(Outcome::Success);
-        }
-    }
-}
-
-impl<B: Body, E: ClassifyEos> Body for GuardedBody<B, E> {
+impl<B, E> Body for GuardedBody<B, E>
+where
+    B: Body<Error: 'static>,
+    E: ClassifyEos,
+{
     type Data = B::Data;
     type Error = B::Error;
 
@@ -86,22 +99,20 @@ impl<B: Body, E: ClassifyEos> Body for GuardedBody<B, E> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        this.verdict.waiting = true;
-        let mut read = || this.body.as_mut().poll_frame(cx);
-        let frame = match &mut this.verdict.guard {
-            Some(guard) => guard.watch(read),
-            None => read(),
+        let Some(watch) = this.watch.as_mut() else {
+            return this.body.poll_frame(cx);
         };
-        let frame = ready!(frame);
-        this.verdict.waiting = false;
-        match &frame {
-            None => this.verdict.end(None),
-            Some(Err(_)) => this.verdict.settle(Outcome::Failure),
-            Some(Ok(frame)) => match frame.trailers_ref() {
-                Some(trailers) => this.verdict.end(Some(trailers)),
-                None if this.body.is_end_stream() => this.verdict.end(None),
-                None => {}
-            },
+        let frame = ready!(watch.guard.watch(|| this.body.as_mut().poll_frame(cx)));
+        let trailers = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.trailers_ref());
+        let more = matches!(&frame, Some(Ok(frame)) if frame.is_data());
+        // Who reads by the length that was announced does not come back for the end.
+        if (!more || this.body.is_end_stream())
+            && let Some(watch) = this.watch.take()
+        {
+            match &frame {
+                Some(Err(error)) => watch.fail(error),
+                _ => watch.end(trailers),
+            }
         }
         Poll::Ready(frame)
     }
@@ -112,5 +123,18 @@ impl<B: Body, E: ClassifyEos> Body for GuardedBody<B, E> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// A body of its default, which no circuit waits for.
+impl<B: Default, E> Default for GuardedBody<B, E> {
+    fn default() -> Self {
+        Self::unguarded(B::default())
+    }
+}
+
+impl<B: fmt::Debug, E> fmt::Debug for GuardedBody<B, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardedBody").field("body", &self.body).finish_non_exhaustive()
     }
 }

@@ -1,37 +1,79 @@
-use infuse_storage::{CircuitPermit, Outcome};
+use std::{task::Poll, time::Duration};
 
-/// The say of one call on its circuit, given once. Dropped, it says nothing, unless the service
-/// panics just then: that is a failure.
+use infuse_storage::{CircuitPermit, Outcome, core::Verdict};
+use tokio::time::Instant;
+
+/// The say of one call on its circuit, given once. Dropped, it says nothing, unless the service has
+/// kept the call waiting for as long as the policy takes for
+/// [abandoned](infuse_storage::Policy::abandoned_after).
 pub(super) struct Guard {
     permit: Option<CircuitPermit>,
-    /// Whether the service is at work, so that whatever unwinds comes out of it.
-    at_work: bool,
+    /// How long the service has kept the call waiting, apart from the wait that lasts.
+    waited: Duration,
+    /// Since when it keeps the call waiting.
+    since: Option<Instant>,
 }
 
 impl Guard {
     pub(super) fn new(permit: CircuitPermit) -> Self {
-        Self { permit: Some(permit), at_work: false }
+        Self { permit: Some(permit), waited: Duration::ZERO, since: None }
     }
 
-    /// Lets the service do something.
-    pub(super) fn watch<T>(&mut self, work: impl FnOnce() -> T) -> T {
-        self.at_work = true;
-        let result = work();
-        self.at_work = false;
-        result
-    }
-
-    pub(super) fn settle(&mut self, outcome: Outcome) {
-        if let Some(permit) = self.permit.take() {
-            permit.settle(outcome);
+    /// Polls the service. A panic that comes out of it is a failure, and goes on.
+    pub(super) fn watch<T>(&mut self, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
+        struct Panicked<'a>(Option<&'a mut Guard>);
+        impl Drop for Panicked<'_> {
+            fn drop(&mut self) {
+                if let Some(guard) = &mut self.0 {
+                    guard.settle(Outcome::Failure);
+                }
+            }
         }
+        let mut panicked = Panicked(Some(&mut *self));
+        let polled = poll();
+        panicked.0 = None;
+        drop(panicked);
+        match &polled {
+            Poll::Pending => {
+                self.since.get_or_insert_with(Instant::now);
+            }
+            Poll::Ready(_) => {
+                self.waited = self.waited();
+                self.since = None;
+            }
+        }
+        polled
+    }
+
+    /// Whether the service keeps the call waiting.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.since.is_some()
+    }
+
+    fn waited(&self) -> Duration {
+        self.waited.saturating_add(self.since.map_or(Duration::ZERO, |since| since.elapsed()))
+    }
+
+    pub(super) fn settle(&mut self, verdict: impl Into<Verdict>) {
+        if let Some(permit) = self.permit.take() {
+            permit.settle(verdict);
+        }
+    }
+
+    /// Whether the caller has gone away from a service that did not answer for too long.
+    fn is_abandoned(&self) -> bool {
+        let after =
+            self.permit.as_ref().and_then(|permit| permit.breaker().policy().abandoned_after());
+        self.is_waiting() && after.is_some_and(|after| self.waited() >= after)
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if self.at_work {
-            self.settle(Outcome::Failure);
+        if self.permit.is_some() {
+            let outcome = if self.is_abandoned() { Outcome::Failure } else { Outcome::Ignored };
+            // Said, and not left to the permit: that would count the time of a slow reader too.
+            self.settle(outcome);
         }
     }
 }

@@ -1,24 +1,26 @@
 use std::{fmt, time::Duration};
 
-use infuse_storage::Circuit;
+use infuse_storage::{Circuit, core::Verdict};
 use tower::Layer;
 use tower_http::classify::{ServerErrorsAsFailures, SharedClassifier};
 
-use super::CircuitBreaker;
+use super::{CircuitBreaker, errors::ErrorRules};
 
 /// Guards services with a circuit: see the [module](super).
 #[derive(Clone)]
+#[must_use = "a layer guards nothing until it is applied"]
 pub struct CircuitBreakerLayer<C = SharedClassifier<ServerErrorsAsFailures>> {
-    circuit: Circuit,
-    make_classifier: C,
-    call_timeout: Option<Duration>,
+    pub(super) circuit: Circuit,
+    pub(super) make_classifier: C,
+    pub(super) call_timeout: Option<Duration>,
+    pub(super) errors: ErrorRules,
 }
 
 impl CircuitBreakerLayer {
     /// Guards with this circuit. Answers of 500 and above are failures.
     pub fn new(circuit: Circuit) -> Self {
         let make_classifier = ServerErrorsAsFailures::make_classifier();
-        Self { circuit, make_classifier, call_timeout: None }
+        Self { circuit, make_classifier, call_timeout: None, errors: ErrorRules::default() }
     }
 }
 
@@ -26,17 +28,52 @@ impl<C> CircuitBreakerLayer<C> {
     /// Judges answers by another classifier: tower-http's `GrpcErrorsAsFailures` for a client of
     /// gRPC, say, or one of your own.
     pub fn classifier<D>(self, make_classifier: D) -> CircuitBreakerLayer<D> {
-        let Self { circuit, call_timeout, .. } = self;
-        CircuitBreakerLayer { circuit, make_classifier, call_timeout }
+        let Self { circuit, call_timeout, errors, .. } = self;
+        CircuitBreakerLayer { circuit, make_classifier, call_timeout, errors }
     }
 
     /// How long a call may take in all, which bounds the lease of a trial. Default: the policy's.
     ///
     /// It ends no call. A timeout belongs inside of this layer: one outside drops calls before they
-    /// fail, and a service that hangs is never found out.
+    /// fail, and a service that hangs is never found out (unless the policy says from when on a
+    /// call counts as [abandoned](infuse_storage::Policy::abandoned_after)).
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.call_timeout = Some(timeout);
         self
+    }
+
+    /// Judges errors of type `E`, where a classifier of tower-http only ever sees a failure: those
+    /// of the service, and of the bodies of its answers. `None` leaves it to the next rule, in the
+    /// order in which they are added, and to what holds without any. An error of another type is
+    /// not shown to this one; most that tower's own services make are of type
+    /// [`BoxError`](axum::BoxError).
+    ///
+    /// ```
+    /// use hyper_util::client::legacy;
+    /// use infuse_axum::{CircuitBreakerLayer, Verdict};
+    ///
+    /// # fn layer(circuit: infuse_axum::Circuit) -> CircuitBreakerLayer {
+    /// // Where each process has a way of its own to the service.
+    /// CircuitBreakerLayer::new(circuit).judge_errors(|error: &legacy::Error| {
+    ///     error.is_connect().then(Verdict::local_failure)
+    /// })
+    /// # }
+    /// ```
+    pub fn judge_errors<E, V>(
+        mut self,
+        judge: impl Fn(&E) -> Option<V> + Send + Sync + 'static,
+    ) -> Self
+    where
+        E: 'static,
+        V: Into<Verdict>,
+    {
+        self.errors.add(judge);
+        self
+    }
+
+    /// The circuit.
+    pub fn circuit(&self) -> &Circuit {
+        &self.circuit
     }
 }
 
@@ -44,8 +81,7 @@ impl<S, C: Clone> Layer<S> for CircuitBreakerLayer<C> {
     type Service = CircuitBreaker<S, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let Self { circuit, make_classifier, call_timeout } = self.clone();
-        CircuitBreaker::new(inner, circuit, make_classifier, call_timeout)
+        CircuitBreaker::new(inner, self.clone())
     }
 }
 

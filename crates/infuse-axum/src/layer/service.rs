@@ -3,39 +3,42 @@ use std::{
     future::{Future, poll_fn},
     pin::pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use http::{Request, Response};
 use http_body::Body;
-use infuse_storage::{BoxFuture, CallError, Circuit, Outcome};
+use infuse_storage::{BoxFuture, CallError, Circuit};
 use tower::{Service, ServiceExt};
-use tower_http::classify::{ClassifiedResponse, ClassifyResponse, MakeClassifier};
+use tower_http::classify::{ClassifyResponse, MakeClassifier};
 
-use super::{body::GuardedBody, guard::Guard};
+use super::{
+    body::{GuardedBody, Watch},
+    guard::Guard,
+    layered::CircuitBreakerLayer,
+    passed,
+    verdict::{self, Judged},
+};
 
 /// A service that a circuit guards: see the [module](super).
 #[derive(Clone)]
 pub struct CircuitBreaker<S, C> {
     inner: S,
-    circuit: Circuit,
-    make_classifier: C,
-    call_timeout: Option<Duration>,
+    layer: CircuitBreakerLayer<C>,
 }
 
 impl<S, C> CircuitBreaker<S, C> {
-    pub(super) fn new(
-        inner: S,
-        circuit: Circuit,
-        make_classifier: C,
-        call_timeout: Option<Duration>,
-    ) -> Self {
-        Self { inner, circuit, make_classifier, call_timeout }
+    pub(super) fn new(inner: S, layer: CircuitBreakerLayer<C>) -> Self {
+        Self { inner, layer }
     }
 
     /// The circuit.
     pub fn circuit(&self) -> &Circuit {
-        &self.circuit
+        self.layer.circuit()
+    }
+
+    /// The service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
     }
 }
 
@@ -45,7 +48,7 @@ where
     S::Future: Send,
     S::Error: fmt::Display + Send + 'static,
     ReqBody: Send + 'static,
-    ResBody: Body,
+    ResBody: Body<Error: 'static>,
     C: MakeClassifier,
     C::Classifier: Send + 'static,
 {
@@ -59,32 +62,39 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let classifier = self.make_classifier.make_classifier(&request);
-        let (circuit, timeout, inner) =
-            (self.circuit.clone(), self.call_timeout, self.inner.clone());
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let CircuitBreakerLayer { circuit, make_classifier, call_timeout, errors } = &self.layer;
+        let inner = self.inner.clone();
+        if !passed::note(&mut request, circuit) {
+            return Box::pin(async move {
+                let answer = inner.oneshot(request).await.map_err(CallError::Inner)?;
+                Ok(answer.map(GuardedBody::unguarded))
+            });
+        }
+        let classifier = make_classifier.make_classifier(&request);
+        let (circuit, errors, timeout) = (circuit.clone(), errors.clone(), *call_timeout);
         Box::pin(async move {
             let permit = circuit.acquire(timeout).await.map_err(CallError::Rejected)?;
             let mut guard = Guard::new(permit);
             let mut call = pin!(inner.oneshot(request));
-            let answer = poll_fn(|cx| guard.watch(|| call.as_mut().poll(cx))).await;
-            match answer {
-                Ok(response) => {
-                    let classified = classifier.classify_response(&response);
-                    let (guard, eos) = match classified {
-                        ClassifiedResponse::Ready(Err(_)) => {
-                            guard.settle(Outcome::Failure);
-                            (None, None)
+            match poll_fn(|cx| guard.watch(|| call.as_mut().poll(cx))).await {
+                Ok(answer) => {
+                    let classified = classifier.classify_response(&answer);
+                    match verdict::of_answer(answer.status(), answer.headers(), classified) {
+                        Judged::Given(verdict) => {
+                            guard.settle(verdict);
+                            Ok(answer.map(GuardedBody::unguarded))
                         }
-                        ClassifiedResponse::Ready(Ok(())) => (Some(guard), None),
-                        ClassifiedResponse::RequiresEos(eos) => (Some(guard), Some(eos)),
-                    };
-                    Ok(response.map(|body| GuardedBody::new(body, guard, eos)))
+                        Judged::AtTheEnd(eos) => {
+                            let watch = Watch::new(guard, eos, errors);
+                            Ok(answer.map(|body| GuardedBody::new(body, watch)))
+                        }
+                    }
                 }
                 Err(error) => {
-                    // What class of failure it is does not matter here.
+                    // What class of failure it is does not matter here, but a classifier may count.
                     let _ = classifier.classify_error(&error);
-                    guard.settle(Outcome::Failure);
+                    guard.settle(errors.judge(&error));
                     Err(CallError::Inner(error))
                 }
             }
@@ -96,7 +106,7 @@ impl<S: fmt::Debug, C> fmt::Debug for CircuitBreaker<S, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CircuitBreaker")
             .field("inner", &self.inner)
-            .field("circuit", &self.circuit)
+            .field("circuit", self.circuit())
             .finish_non_exhaustive()
     }
 }

@@ -47,21 +47,60 @@
 //!
 //! - **Durations** are seconds (`15`, `0.5`) or have a unit (`1500ms`, `15s`, `2m`, `1h`). They are
 //!   at least 1 ms and at most what the table says.
+//! - **Shares** are numbers (`0.5`) or per cent (`50%`).
 //! - **Lists** are parted by commas (`payments, users`) or are lists in a file. `none` is the empty
-//!   list.
+//!   list, and switches off what the table says it does.
 //! - **An empty variable** is unset.
 //! - **Names of services** are described at [`ServiceName`].
 //!
 //! # Circuits
 //!
+//! Each of these can be set for one service, or for one circuit that is none, in its own table:
+//! `INFUSE_SERVICES__<NAME>__BREAKER_MAX_FAILURE`. What is set there replaces what is set for all,
+//! a list too. [Circuits below a service](crate::Service::circuit) go by what is set for the
+//! service.
+//!
+//! What opens a circuit, any of these:
+//!
 //! | setting | default | meaning |
 //! |---|---|---|
-//! | `INFUSE_BREAKER_MAX_FAILURE` | 5 | failures, one after another, that open the circuit; 1 to 65535 |
+//! | `INFUSE_BREAKER_MAX_FAILURE` | 5 | failures, one after another; 1 to 65535. `none` switches it off where a rate is set |
+//! | `INFUSE_BREAKER_FAILURE_RATE` | none | the share of failures among the calls in the window; more than 0, at most 1 |
+//! | `INFUSE_BREAKER_SLOW_CALL_RATE` | none | the share of slow calls among them; more than 0, at most 1 |
+//! | `INFUSE_BREAKER_SLOW_CALL_DURATION` | none | how long a slow call takes at least; up to 24h. Set both or neither |
+//! | `INFUSE_BREAKER_WINDOW` | 10 | the window of both rates: the calls of the last so long; up to 1h |
+//! | `INFUSE_BREAKER_WINDOW_CALLS` | none | the last so many calls instead; 1 to 10000. Set one of the two; for one service it replaces either |
+//! | `INFUSE_BREAKER_MINIMUM_CALLS` | 20, or the window if it is smaller | calls in the window before a rate is judged; 1 to 1000000, at most the window |
+//! | `INFUSE_BREAKER_SPLIT_LOCAL_ORIGIN` | `false` | whether failures of our own side of the wire (names that are not found, no socket left) open the circuit of this process alone: `true`, `false` |
+//! | `INFUSE_BREAKER_ABANDONED_AFTER` | none | a call that its caller drops after so long of waiting is a failure; up to 24h. See [timeouts](#timeouts) |
+//! | `INFUSE_BREAKER_EXCLUDE_EXCEPTIONS` | none | failures that shall not count: see [`Exclusion`] |
+//! | `INFUSE_TRIP_MIN_REPORTERS` | 1 | processes that must have seen failures before the circuit opens for all; 1 to 1000. For one service `TRIP_MIN_REPORTERS` in its table |
+//!
+//! How long it is open, and how it closes:
+//!
+//! | setting | default | meaning |
+//! |---|---|---|
 //! | `INFUSE_BREAKER_RESET_TIMEOUT` | 15 | how long it is open before a trial call; up to 24h |
+//! | `INFUSE_BREAKER_RESET_BACKOFF` | 1 | factor by which that grows with each trial that fails; 1 to 1000 |
+//! | `INFUSE_BREAKER_MAX_RESET_TIMEOUT` | 5m, or the reset timeout if it is longer | what it grows to at most; the reset timeout up to 24h |
+//! | `INFUSE_BREAKER_RESET_JITTER` | 0 | the share that is taken off at random at most; 0 to 1 |
+//! | `INFUSE_BREAKER_MAX_RETRY_AFTER` | 5m | how long the service's own `Retry-After`, on 429 and 503, keeps the circuit open at most; up to 24h. `none`: it is not heard |
 //! | `INFUSE_BREAKER_SUCCESS_THRESHOLD` | 1 | successful trial calls, one after another, that close it; 1 to 1023 |
 //! | `INFUSE_BREAKER_HALF_OPEN_MAX_CALLS` | 1 | trial calls in flight at most; 1 to 1023 |
-//! | `INFUSE_BREAKER_EXCLUDE_EXCEPTIONS` | none | failures that shall not count: see [`Exclusion`] |
+//! | `INFUSE_BREAKER_RAMP` | none | time after closing in which only a growing share of the calls passes, from a tenth to all; up to 24h |
+//!
+//! What it does, and whom it tells:
+//!
+//! | setting | default | meaning |
+//! |---|---|---|
+//! | `INFUSE_BREAKER_MODE` | `enabled` | `observe`: counts, and rejects nothing; `disabled`: lets every call through uncounted; `isolated`: rejects every call. See [`Mode`](crate::Mode), and [`Infuse::circuit`](crate::Infuse::circuit) for changing it at run time |
 //! | `INFUSE_BREAKER_LISTENERS` | none | listeners, by the names that the application registered |
+//!
+//! And of the application as a whole:
+//!
+//! | setting | default | meaning |
+//! |---|---|---|
+//! | `INFUSE_RETRY_AFTER_JITTER` | 0 | the share of the time left that is added at random, at most, to the `Retry-After` of a rejection, so that callers come back spread out; 0 to 1 |
 //! | `INFUSE_INITIAL_CIRCUIT_STATE` | `closed` | what this application's own circuit is set to at start: `closed`, `open`, `half-open` (for one that may crash in a loop) or `unchanged` |
 //! | `INFUSE_FALLBACK_CIRCUIT_STATE` | none | state to take when the storage is lost: `closed`, `open`, `half-open`; none: the last one known |
 //!
@@ -75,11 +114,33 @@
 //! | `INFUSE_SERVICE_URL_TEMPLATE` | `http://{service_name}:8000` | base URL of services without one of their own |
 //! | `INFUSE_SERVICE_TIMEOUT` | 5 | how long one call may wait for the service; up to 24h |
 //! | `INFUSE_SERVICE_BODY_LIMIT` | none | most bytes of a body that are read: `2000000`, `2MB`, `512KiB` |
+//! | `INFUSE_SERVICE_MAX_CIRCUITS` | 100 | [circuits below](crate::Service::circuit) one service at most; 0 to 10000 |
 //! | `INFUSE_SERVICES__<NAME>__URL` | – | base URL; makes the service callable without being listed |
 //! | `INFUSE_SERVICES__<NAME>__TIMEOUT` | as for all | |
 //! | `INFUSE_SERVICES__<NAME>__BODY_LIMIT` | as for all | |
+//! | `INFUSE_SERVICES__<NAME>__MAX_CIRCUITS` | as for all | |
 //! | `INFUSE_SERVICES__<NAME>__REDIRECTS` | 0 | redirects to follow, to the same origin only; up to 20 |
 //! | `INFUSE_SERVICES__<NAME>__BREAKER_…` | as for all | each of the settings of circuits that begin so; a list replaces the general one |
+//! | `INFUSE_SERVICES__<NAME>__TRIP_MIN_REPORTERS` | as for all | |
+//!
+//! ## Timeouts
+//!
+//! Whoever calls this application waits for so long and no longer: a `TimeoutLayer` of tower-http
+//! around its routes, a load balancer before it, another service. That timeout is to be *longer*
+//! than `INFUSE_SERVICE_TIMEOUT`, times the calls that one request makes one after another. If it
+//! ends first, the call to the service is dropped before it has failed. A dropped call says nothing
+//! about the service, so one that hangs is never found out, and every caller waits in full.
+//!
+//! Where the outer timeout cannot be the longer one, set `INFUSE_BREAKER_ABANDONED_AFTER` to less
+//! than it: then a call that has waited so long for the service when it is dropped is a failure. It
+//! has no effect from `INFUSE_SERVICE_TIMEOUT` on, which is a warning.
+//!
+//! # Changing settings
+//!
+//! [`Infuse::reload`](crate::Infuse::reload) reads them anew while the process runs. All of those of
+//! circuits can change then, but for the listeners and for the initial and the fallback state; of the
+//! others `INFUSE_SERVICE_TIMEOUT`, `INFUSE_SERVICE_BODY_LIMIT` and `INFUSE_SERVICE_MAX_CIRCUITS`, for
+//! all and for one service. The rest holds until the process starts anew.
 //!
 //! # Storage
 //!
@@ -105,7 +166,7 @@
 //! | `INFUSE_REDIS_KEY_NAMESPACE_TEMPLATE` | `{env}:{service_name}` | the namespace of a circuit's keys; a brace is written twice |
 //! | `INFUSE_REDIS_KEY_LAYOUT` | `infuse` | the names of keys: `infuse:<namespace>:<key>`, or with `pybreaker` `<namespace>:pybreaker:<key>` |
 //!
-//! They are refused where they contradict each other. Redis needs the feature `redis` of this
+//! Settings are refused where they contradict each other. Redis needs the feature `redis` of this
 //! crate, `rediss://` also `tls`. Certificates are always checked, by those of the system.
 //!
 //! # A `Config` of one's own
@@ -119,11 +180,15 @@
 
 mod addresses;
 mod breaker;
+mod breaker_check;
+mod breaker_reader;
+mod changes;
 mod contradictions;
 mod duration;
 mod entry;
 mod exclusion;
 mod features;
+mod flag;
 mod hidden;
 mod initial_state;
 mod key;
@@ -132,6 +197,7 @@ mod known;
 mod load;
 mod name;
 mod nearest;
+mod no_effect;
 mod own_name;
 mod problem;
 mod reader;
@@ -144,6 +210,7 @@ mod resolved;
 mod secret;
 mod service;
 mod service_url;
+mod share;
 mod size;
 mod storage;
 mod storage_kind;
@@ -151,6 +218,7 @@ mod template;
 mod values;
 
 pub use breaker::BreakerSettings;
+pub use changes::SettingChange;
 pub use exclusion::{Exclusion, ParseExclusionError};
 pub use hidden::unseen_variables;
 pub use initial_state::InitialState;
@@ -168,4 +236,5 @@ pub use service::ServiceSettings;
 pub use storage_kind::StorageKind;
 pub use template::Template;
 
+pub(crate) use changes::between;
 pub(crate) use own_name::warning as warning_of_own_name;

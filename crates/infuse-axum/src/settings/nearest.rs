@@ -3,7 +3,10 @@
 use super::key::{GENERAL, PER_SERVICE, Unknown};
 
 /// Settings of Infuse for Python, or of other hands, that have another name here.
-const ELSEWHERE: [(&str, &str); 5] = [
+const ELSEWHERE: [(&str, &str); 8] = [
+    ("breaker_backoff", "breaker_reset_backoff"),
+    ("breaker_jitter", "breaker_reset_jitter"),
+    ("breaker_min_reporters", "trip_min_reporters"),
     ("cache", "caches"),
     ("env", "environment"),
     ("initial_state", "initial_circuit_state"),
@@ -57,14 +60,12 @@ pub(super) fn remedy(unknown: &Unknown, spell: impl Fn(Option<&str>, &str) -> St
             spell(None, "redis_url")
         );
     }
-    let found = match service {
-        Some(_) => nearest(name, &PER_SERVICE),
-        None => ELSEWHERE
-            .iter()
-            .find(|(other, _)| *other == name)
-            .map(|(_, ours)| *ours)
-            .or_else(|| nearest(name, &GENERAL)),
-    };
+    let known = if service.is_some() { &PER_SERVICE[..] } else { &GENERAL };
+    let found = ELSEWHERE
+        .iter()
+        .find(|(other, ours)| *other == name && known.contains(ours))
+        .map(|(_, ours)| *ours)
+        .or_else(|| nearest(name, known));
     match (found, service) {
         (Some(found), _) => {
             format!("not a setting of Infuse; did you mean `{}`?", spell(service, found))
@@ -126,13 +127,24 @@ mod tests {
             ("pool_size", "redis_pool_size"),
             ("key_layout", "redis_key_layout"),
             ("redis_mod", "redis_mode"),
+            ("failure_rate", "breaker_failure_rate"),
+            ("breaker_slow_calls_rate", "breaker_slow_call_rate"),
+            ("breaker_backoff", "breaker_reset_backoff"),
+            ("backoff", "breaker_reset_backoff"),
+            ("min_reporters", "trip_min_reporters"),
+            ("max_circuits", "service_max_circuits"),
+            ("breaker_min_reporters", "trip_min_reporters"),
         ] {
             let expected = format!("not a setting of Infuse; did you mean `{meant}`?");
             assert_eq!(remedy_of(None, name), expected, "{name}");
         }
-        for (name, meant) in
-            [("tiemout", "timeout"), ("service_timeout", "timeout"), ("uri", "url")]
-        {
+        for (name, meant) in [
+            ("tiemout", "timeout"),
+            ("service_timeout", "timeout"),
+            ("uri", "url"),
+            ("service_max_circuits", "max_circuits"),
+            ("breaker_min_reporters", "trip_min_reporters"),
+        ] {
             let expected = format!("not a setting of Infuse; did you mean `a.{meant}`?");
             assert_eq!(remedy_of(Some("a"), name), expected, "{name}");
         }
@@ -162,11 +174,11 @@ mod tests {
             remedy_of(None, &"breaker_max_failure".repeat(10_000)),
             "not a setting of Infuse"
         );
-        assert_eq!(
-            remedy_of(Some("a"), "potato"),
-            "not a setting of a service; there are `body_limit`, `breaker_exclude_exceptions`, \
-             `breaker_half_open_max_calls`, `breaker_listeners`, `breaker_max_failure`, \
-             `breaker_reset_timeout`, `breaker_success_threshold`, `redirects`, `timeout`, `url`"
-        );
+        let said = remedy_of(Some("a"), "potato");
+        let begin =
+            "not a setting of a service; there are `body_limit`, `breaker_abandoned_after`, ";
+        assert!(said.starts_with(begin), "{said}");
+        assert!(said.ends_with(", `timeout`, `trip_min_reporters`, `url`"), "{said}");
+        assert_eq!(said.matches('`').count(), 2 * PER_SERVICE.len());
     }
 }

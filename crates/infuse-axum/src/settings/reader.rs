@@ -94,3 +94,11 @@ pub(super) fn whole(allowed: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32
         }
     }
 }
+
+/// Reads a value that can be `none`.
+pub(super) fn none_or<T>(
+    text: &str,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<Option<T>, String> {
+    if text.eq_ignore_ascii_case("none") { Ok(None) } else { parse(text).map(Some) }
+}

@@ -1,22 +1,24 @@
 //! From values to [`Settings`].
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use infuse_storage::State;
 use url::Url;
 
 use super::{
-    BreakerSettings, Exclusion, InitialState, KnownNames, ServiceName, ServiceSettings, Settings,
-    Template,
+    InitialState, KnownNames, ServiceName, ServiceSettings, Settings, Template,
+    breaker_reader::{self, Circuit},
     duration::{self, UP_TO_A_DAY, UP_TO_A_MINUTE, UP_TO_AN_HOUR},
-    exclusion::BUILT_IN,
     features::Features,
     key::Key,
-    own_name,
+    no_effect, own_name,
     problem::SettingsProblem,
     reader::{Reader, whole},
-    service_url, size, storage,
+    service_url, share, size, storage,
 };
+
+/// Circuits below one service at most.
+const MOST_CIRCUITS: u32 = 10_000;
 
 pub(super) fn settings(
     reader: &mut Reader<'_>,
@@ -47,9 +49,12 @@ pub(super) fn settings(
     let rest = reader.one(&key("trip_rest"), |text| duration::parse(text, &UP_TO_A_MINUTE));
     set(&mut settings.trip_rest, rest);
     storage::resolve(reader, known, features, &mut settings);
-    settings.breaker = breaker(reader, key, known, &settings.breaker);
-    services(reader, known, &connections, &mut settings);
+    set(&mut settings.retry_after_jitter, reader.one(&key("retry_after_jitter"), share::jitter));
+    let general = breaker_reader::read(reader, known, None, &Circuit::default());
+    settings.breaker = general.breaker.clone();
+    services(reader, known, &general, &connections, &mut settings);
     settings.connections = connections;
+    no_effect::warn(reader, &settings);
     if !known.has_storage() {
         warn_of_spelling(reader, &settings);
     }
@@ -99,52 +104,20 @@ fn connections(reader: &mut Reader<'_>) -> Vec<ServiceName> {
     names.unwrap_or_default()
 }
 
-fn breaker(
-    reader: &mut Reader<'_>,
-    key: impl Fn(&'static str) -> Key,
-    known: &KnownNames,
-    base: &BreakerSettings,
-) -> BreakerSettings {
-    let mut breaker = base.clone();
-    let max = reader.one(&key("breaker_max_failure"), whole(1..=65_535));
-    set(&mut breaker.max_failure, max);
-    let reset = reader.one(&key("breaker_reset_timeout"), |t| duration::parse(t, &UP_TO_A_DAY));
-    set(&mut breaker.reset_timeout, reset);
-    let threshold = reader.one(&key("breaker_success_threshold"), whole(1..=1_023));
-    set(&mut breaker.success_threshold, threshold);
-    let calls = reader.one(&key("breaker_half_open_max_calls"), whole(1..=1_023));
-    set(&mut breaker.half_open_max_calls, calls);
-    let exclude = reader.many(&key("breaker_exclude_exceptions"), |t| exclusion(t, known));
-    set(&mut breaker.exclude, exclude);
-    let listeners = reader.many(&key("breaker_listeners"), |name| match known.has_listener(name) {
-        true => Ok(name.to_owned()),
-        false => Err(format!("no listener has this name; {}", known.listeners())),
-    });
-    set(&mut breaker.listeners, listeners);
-    breaker
-}
-
-fn exclusion(text: &str, known: &KnownNames) -> Result<Exclusion, String> {
-    match text.parse().map_err(|error: super::ParseExclusionError| error.to_string())? {
-        Exclusion::Named(name) if !known.has_exclusion(&name) => {
-            Err(format!("no exclusion has this name; built in: {BUILT_IN}; {}", known.exclusions()))
-        }
-        exclusion => Ok(exclusion),
-    }
-}
-
 fn services(
     reader: &mut Reader<'_>,
     known: &KnownNames,
+    general: &Circuit,
     connections: &[ServiceName],
     settings: &mut Settings,
 ) {
-    let general = Key::General;
+    let key = Key::General;
+    let a_day = |text: &str| duration::parse(text, &UP_TO_A_DAY);
     let template = url_template(reader, settings);
-    let timeout = reader
-        .one(&general("service_timeout"), |text| duration::parse(text, &UP_TO_A_DAY))
-        .unwrap_or(Duration::from_secs(5));
-    let body_limit = reader.one(&general("service_body_limit"), size::parse).flatten();
+    set(&mut settings.service_timeout, reader.one(&key("service_timeout"), a_day));
+    set(&mut settings.service_body_limit, reader.one(&key("service_body_limit"), size::parse));
+    let max_circuits = reader.one(&key("service_max_circuits"), whole(0..=MOST_CIRCUITS));
+    set(&mut settings.service_max_circuits, max_circuits);
 
     // Names in the connections' spelling go first, so that it is theirs which stays.
     let mut names: BTreeSet<ServiceName> = connections.iter().cloned().collect();
@@ -154,16 +127,17 @@ fn services(
     }));
     for name in names {
         let key = |key: &'static str| Key::Service(name.clone(), key);
-        let breaker = breaker(reader, key, known, &settings.breaker);
+        let breaker = breaker_reader::read(reader, known, Some(&name), general).breaker;
         let url = reader.one(&key("url"), service_url::parse);
-        let timeout = reader
-            .one(&key("timeout"), |text| duration::parse(text, &UP_TO_A_DAY))
-            .unwrap_or(timeout);
-        let body_limit = reader.one(&key("body_limit"), size::parse).unwrap_or(body_limit);
+        let timeout = reader.one(&key("timeout"), a_day).unwrap_or(settings.service_timeout);
+        let body_limit = reader.one(&key("body_limit"), size::parse);
+        let body_limit = body_limit.unwrap_or(settings.service_body_limit);
+        let max_circuits = reader.one(&key("max_circuits"), whole(0..=MOST_CIRCUITS));
+        let max_circuits = max_circuits.unwrap_or(settings.service_max_circuits);
         let redirects = reader.one(&key("redirects"), whole(0..=20)).unwrap_or(0);
         let listed = connections.contains(&name);
         if !listed && reader.entry(&key("url")).is_none() {
-            warn_of_no_effect(reader, &name);
+            no_effect::warn_of_uncalled(reader, &name);
             settings.circuits.insert(name, breaker);
             continue;
         }
@@ -182,8 +156,15 @@ fn services(
             // What is wrong has been said.
             _ => continue,
         };
-        let service =
-            ServiceSettings { name: name.clone(), url, timeout, body_limit, redirects, breaker };
+        let service = ServiceSettings {
+            name: name.clone(),
+            url,
+            timeout,
+            body_limit,
+            redirects,
+            max_circuits,
+            breaker,
+        };
         settings.services.insert(name, service);
     }
 }
@@ -211,17 +192,5 @@ fn warn_of_spelling(reader: &mut Reader<'_>, settings: &Settings) {
     let spelt = entry.scalar().unwrap_or_default();
     if let Some(message) = own_name::warning(settings, &spelt) {
         reader.report.warn(entry.problem(message));
-    }
-}
-
-fn warn_of_no_effect(reader: &mut Reader<'_>, name: &ServiceName) {
-    // Exclusions by name are about answers; errors of other calls are excluded in code.
-    for key in ["timeout", "body_limit", "redirects", "breaker_exclude_exceptions"] {
-        if let Some(entry) = reader.entry(&Key::Service(name.clone(), key)) {
-            reader.report.warn(entry.problem(format!(
-                "no effect: the service `{name}` cannot be called; list it in \
-                 INFUSE_SERVICE_CONNECTIONS or set its URL"
-            )));
-        }
     }
 }

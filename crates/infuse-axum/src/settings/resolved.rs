@@ -13,7 +13,7 @@ use super::{
 ///
 /// `Settings::default()` is what an empty `Config` gives. `Debug` shows no secret. See the
 /// [module docs](crate::settings) for the settings by name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Settings {
     /// `INFUSE_SERVICE_NAME`: this application, whose circuit is set at start. Default none.
@@ -45,6 +45,18 @@ pub struct Settings {
     /// `INFUSE_SERVICE_URL_TEMPLATE`: the base URL of services without one of their own. Default
     /// `http://{service_name}:8000`.
     pub service_url_template: Template,
+    /// `INFUSE_SERVICE_TIMEOUT`: how long one call may wait for a service that has no timeout of its
+    /// own. Default 5 s.
+    pub service_timeout: Duration,
+    /// `INFUSE_SERVICE_BODY_LIMIT`: bytes of a body that are read at most, of a service that has no
+    /// limit of its own. Default no limit.
+    pub service_body_limit: Option<u64>,
+    /// `INFUSE_SERVICE_MAX_CIRCUITS`: circuits below one service at most, where it has no number of
+    /// its own; 0 to 10000. Default 100.
+    pub service_max_circuits: u32,
+    /// `INFUSE_RETRY_AFTER_JITTER`: up to which share of the time left is added at random to the
+    /// `Retry-After` that callers of this application are given; 0 to 1. Default 0.
+    pub retry_after_jitter: f64,
     /// How circuits behave for which nothing else was set.
     pub breaker: BreakerSettings,
     /// The services that can be called, by name.
@@ -70,6 +82,10 @@ impl Default for Settings {
             trip_grace: Duration::from_millis(50),
             trip_rest: Duration::from_millis(250),
             service_url_template: Template::default_service_url(),
+            service_timeout: Duration::from_secs(5),
+            service_body_limit: None,
+            service_max_circuits: 100,
+            retry_after_jitter: 0.0,
             breaker: BreakerSettings::default(),
             services: BTreeMap::new(),
             circuits: BTreeMap::new(),

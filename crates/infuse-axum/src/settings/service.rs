@@ -5,7 +5,7 @@ use url::Url;
 use super::{BreakerSettings, ServiceName};
 
 /// One service that can be called, with everything that was set for it or for all services.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ServiceSettings {
     /// Its name, in its canonical spelling.
@@ -21,6 +21,9 @@ pub struct ServiceSettings {
     pub body_limit: Option<u64>,
     /// `REDIRECTS`: redirects that are followed at most, 0 to 20. Default 0.
     pub redirects: u32,
-    /// How its circuit behaves.
+    /// `MAX_CIRCUITS`, else `INFUSE_SERVICE_MAX_CIRCUITS`: circuits below this one at most, 0 to
+    /// 10000. Default 100.
+    pub max_circuits: u32,
+    /// How its circuit behaves, and those below it.
     pub breaker: BreakerSettings,
 }

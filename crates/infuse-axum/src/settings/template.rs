@@ -75,10 +75,15 @@ impl Template {
 
     /// The template filled in.
     pub fn render(&self, env: &str, service: &ServiceName) -> String {
+        self.render_text(env, service.as_str())
+    }
+
+    /// [`render`](Self::render) for the name of a circuit below a service, which is none itself.
+    pub(crate) fn render_text(&self, env: &str, service: &str) -> String {
         let part = |part: &Part| match part {
             Part::Text(text) => text.clone(),
             Part::Env => env.to_owned(),
-            Part::ServiceName => service.as_str().to_owned(),
+            Part::ServiceName => service.to_owned(),
         };
         self.parts.iter().map(part).collect()
     }

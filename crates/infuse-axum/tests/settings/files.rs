@@ -23,7 +23,7 @@ fn child() {
             Err(errors) => errors.to_string(),
             Ok((settings, warnings)) => {
                 assert!(warnings.is_empty(), "{warnings:?}");
-                format!("{} {:?}", settings.breaker.max_failure, settings.trip_rest)
+                format!("{} {:?}", settings.breaker.max_failure.unwrap(), settings.trip_rest)
             }
         },
     };

@@ -4,6 +4,8 @@
 // Helpers of tests are tests.
 #![allow(clippy::unwrap_used)]
 
+mod circuits;
+mod contradictions;
 mod files;
 mod never_panics;
 mod redis;

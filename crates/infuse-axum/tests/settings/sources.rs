@@ -20,7 +20,7 @@ const SET: [(&str, &str); 7] = [
 #[track_caller]
 fn check(settings: &Settings) {
     assert_eq!(settings.service_name.as_ref().map(|name| name.as_str()), Some("orders"));
-    assert_eq!(settings.breaker.max_failure, 3);
+    assert_eq!(settings.breaker.max_failure, Some(3));
     assert_eq!(settings.breaker.exclude.len(), 2);
     assert_eq!(settings.redis.urls.len(), 1);
     assert_eq!(settings.services.len(), 2);
@@ -62,7 +62,7 @@ fn a_prefix_with_two_underscores_is_read() {
             ("INFUSE__SERVICES__PAYMENTS__URL", "http://127.0.0.1:81"),
         ],
     )));
-    assert_eq!(settings.breaker.max_failure, 3);
+    assert_eq!(settings.breaker.max_failure, Some(3));
     assert_eq!(settings.services.len(), 1);
 }
 
@@ -121,7 +121,7 @@ fn an_applications_own_settings_are_left_alone() {
         breaker_max_failure = 3
     "#;
     let settings = good(from_both(file, &own));
-    assert_eq!(settings.breaker.max_failure, 3);
+    assert_eq!(settings.breaker.max_failure, Some(3));
 
     let app = Config::builder()
         .add_source(File::from_str("[infuse]\nbreaker_max_failure = 3", FileFormat::Toml))
@@ -144,8 +144,8 @@ fn the_environment_beats_everything_in_whatever_shape() {
         "[infuse.breaker]\nmax_failure = 9",
     ] {
         let settings = good(from_both(file, &[("INFUSE_BREAKER_MAX_FAILURE", "3")]));
-        assert_eq!(settings.breaker.max_failure, 3, "{file}");
-        assert_eq!(good(from_both(file, &[])).breaker.max_failure, 9, "{file}");
+        assert_eq!(settings.breaker.max_failure, Some(3), "{file}");
+        assert_eq!(good(from_both(file, &[])).breaker.max_failure, Some(9), "{file}");
     }
     let file = "[infuse.services.User-Service]\nurl = 'http://file'\ntimeout = 9";
     let settings = good(from_both(file, &[("INFUSE_SERVICES__USER_SERVICE__TIMEOUT", "3")]));

@@ -36,7 +36,7 @@ fn nothing_set_is_the_documented_defaults() {
     assert_eq!(settings.trip_rest, Duration::from_millis(250));
     assert_eq!(settings.service_url_template.as_str(), "http://{service_name}:8000");
     assert_eq!(settings.namespace(&name("payments")), "development:payments");
-    assert_eq!(settings.breaker.max_failure, 5);
+    assert_eq!(settings.breaker.max_failure, Some(5));
     assert_eq!(settings.breaker.reset_timeout, Duration::from_secs(15));
     assert_eq!(settings.breaker.success_threshold, 1);
     assert_eq!(settings.breaker.half_open_max_calls, 1);
@@ -111,7 +111,7 @@ fn everything_set_in_the_environment() {
     assert_eq!(settings.sync_interval, Duration::from_millis(500));
     assert_eq!(settings.trip_grace, Duration::from_millis(10));
     assert_eq!(settings.trip_rest, Duration::from_secs(1));
-    assert_eq!(settings.breaker.max_failure, 65_535);
+    assert_eq!(settings.breaker.max_failure, Some(65_535));
     assert_eq!(settings.breaker.reset_timeout, Duration::from_secs(120));
     assert_eq!(settings.breaker.success_threshold, 1_023);
     assert_eq!(settings.breaker.half_open_max_calls, 3);
@@ -135,7 +135,7 @@ fn everything_set_in_the_environment() {
     assert_eq!(payments.url.as_str(), "http://10.0.0.7:81/base");
     assert_eq!(payments.timeout, Duration::from_secs(3_600));
     assert_eq!((payments.body_limit, payments.redirects), (None, 20));
-    assert_eq!(payments.breaker.max_failure, 1);
+    assert_eq!(payments.breaker.max_failure, Some(1));
     assert_eq!(payments.breaker.exclude, [Exclusion::Connect], "replaces the general list");
     assert!(payments.breaker.listeners.is_empty(), "replaces the general list");
     assert_eq!(payments.breaker.success_threshold, 1_023, "as for all");
@@ -143,7 +143,7 @@ fn everything_set_in_the_environment() {
     assert!(settings.service("ledger-db").is_none());
     let ledger = settings.breaker_for(&name("LEDGER_DB"));
     assert_eq!(ledger.reset_timeout, Duration::from_secs(3));
-    assert_eq!(ledger.max_failure, 65_535);
+    assert_eq!(ledger.max_failure, Some(65_535));
     assert_eq!(settings.breaker_for(&name("payments")), &payments.breaker);
     assert_eq!(settings.breaker_for(&name("else")), &settings.breaker);
 }
@@ -177,7 +177,7 @@ fn every_kind_of_value_is_read_from_a_file() {
         breaker_max_failure = 8
         "#,
     ));
-    assert_eq!(settings.breaker.max_failure, 3);
+    assert_eq!(settings.breaker.max_failure, Some(3));
     assert_eq!(settings.breaker.reset_timeout, Duration::from_millis(250));
     assert_eq!(settings.breaker.success_threshold, 2);
     assert!(!settings.initial_state_set);
@@ -189,8 +189,8 @@ fn every_kind_of_value_is_read_from_a_file() {
     let users = settings.service("user-service").unwrap();
     assert_eq!(users.name.as_str(), "User_Service");
     assert_eq!(users.url.as_str(), "http://user_service:8000/");
-    assert_eq!(users.breaker.max_failure, 7);
-    assert_eq!(settings.breaker_for(&name("my.svc")).max_failure, 8);
+    assert_eq!(users.breaker.max_failure, Some(7));
+    assert_eq!(settings.breaker_for(&name("my.svc")).max_failure, Some(8));
 }
 
 #[test]

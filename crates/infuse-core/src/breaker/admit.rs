@@ -2,7 +2,8 @@ use std::{ops::Deref, sync::Arc};
 
 use super::Breaker;
 use crate::{
-    Permit, Rejected, State,
+    Mode, Permit, Rejected, State,
+    claim::Claim,
     deadline::micros,
     decide::{self, Gate},
     word::Word,
@@ -47,7 +48,8 @@ impl Breaker {
     ///
     /// # Errors
     ///
-    /// [`Rejected`] while the circuit is open, or half-open with enough trials in flight.
+    /// [`Rejected`] while the circuit is open, half-open with enough trials in flight, or
+    /// isolated; and for a share of the calls while it recovers.
     #[inline]
     pub fn try_permit(&self) -> Result<Permit<&Self>, Rejected> {
         match self.quick_permit() {
@@ -77,19 +79,25 @@ impl Breaker {
     /// The rest of [`try_permit`](Self::try_permit). Not a part of it, so that it is inlined.
     #[inline(never)]
     pub(crate) fn try_permit_slowly(&self, word: Word) -> Result<Permit<&Self>, Rejected> {
-        match self.gate(word) {
-            Gate::Reject(rejected) => Err(self.tell_rejected(word, rejected)),
-            gate => self.let_through(gate, word),
+        // Before the gate, which reads the clock.
+        if word.passes() {
+            return Ok(self.pass(word, self));
         }
+        if word.is_plain()
+            && let Gate::Reject(rejected) = self.gate(word)
+        {
+            return Err(self.tell_rejected(word, rejected));
+        }
+        self.let_through(word)
     }
 
-    /// What is not a rejection. Apart, so that rejecting needs few registers.
+    /// What is not a plain rejection. Apart, so that rejecting needs few registers.
     #[cold]
-    fn let_through(&self, gate: Gate, word: Word) -> Result<Permit<&Self>, Rejected> {
-        match gate {
-            Gate::Reject(rejected) => Err(rejected),
-            Gate::TrialDue => self.begin_trial(self, None),
-            Gate::Pass => Ok(self.pass(word, self)),
+    fn let_through(&self, word: Word) -> Result<Permit<&Self>, Rejected> {
+        match self.admit_fully(word, self) {
+            Admission::Admitted(permit) => Ok(permit),
+            Admission::Rejected(rejected) => Err(rejected),
+            Admission::TrialDue => self.begin_trial(self, None),
         }
     }
 
@@ -108,38 +116,86 @@ impl Breaker {
 
     #[inline(never)]
     fn admit_slowly<B: Deref<Target = Breaker>>(&self, word: Word, owner: B) -> Admission<B> {
-        match self.gate(word) {
-            Gate::Pass => Admission::Admitted(self.pass(word, owner)),
-            Gate::Reject(rejected) => Admission::Rejected(self.tell_rejected(word, rejected)),
-            Gate::TrialDue => Admission::TrialDue,
+        if word.passes() {
+            return Admission::Admitted(self.pass(word, owner));
         }
+        if word.is_plain()
+            && let Gate::Reject(rejected) = self.gate(word)
+        {
+            return Admission::Rejected(self.tell_rejected(word, rejected));
+        }
+        self.admit_fully(word, owner)
     }
 
+    /// What is neither an ordinary call nor a plain rejection. Apart, so that those need few
+    /// registers.
+    #[cold]
+    fn admit_fully<B: Deref<Target = Breaker>>(&self, word: Word, owner: B) -> Admission<B> {
+        let now = micros(self.time.now());
+        let word = if word.is_fleeting() { self.look_again(word, now) } else { word };
+        self.answer(word, self.gate_in_mode(word, now), owner)
+    }
+
+    /// What the state says. For a word that is plain, that is all.
     #[inline]
     fn gate(&self, word: Word) -> Gate {
         decide::admit(word, self.deadline(), micros(self.time.now()))
     }
 
-    fn pass<B: Deref<Target = Breaker>>(&self, word: Word, owner: B) -> Permit<B> {
-        self.tell_before_call(word);
-        Permit::new(owner, word.ticket())
+    /// What the state, the ramp and the mode say. What has ended by itself was put away.
+    pub(super) fn gate_in_mode(&self, word: Word, now: u64) -> Gate {
+        let gate = match decide::admit(word, self.deadline(), now) {
+            Gate::Pass if word.counts() && !self.has_turn(word, now) => {
+                Gate::Reject(Rejected::new(State::Closed, 0))
+            }
+            gate => gate,
+        };
+        let left = if word.mode() == Mode::Isolated { self.isolated_for(now) } else { 0 };
+        decide::in_mode(word.mode(), gate, left)
     }
 
+    /// Whether a call may pass in a closed circuit, which may be one that recovers.
+    fn has_turn(&self, word: Word, now: u64) -> bool {
+        let extras = if word.is_fleeting() { self.extras.get() } else { None };
+        match extras.and_then(|extras| Some((extras, extras.ramp(now)?))) {
+            Some((extras, (time, left))) => decide::has_turn(extras.next_turn(), left, time),
+            None => true,
+        }
+    }
+
+    pub(super) fn answer<B>(&self, word: Word, gate: Gate, owner: B) -> Admission<B>
+    where
+        B: Deref<Target = Breaker>,
+    {
+        match gate {
+            Gate::Pass => Admission::Admitted(self.pass(word, owner)),
+            Gate::TrialDue => Admission::TrialDue,
+            Gate::Reject(rejected) => Admission::Rejected(self.tell_rejected(word, rejected)),
+            Gate::WouldReject(rejected) => {
+                self.tell_would_reject(rejected);
+                Admission::Admitted(Self::pass_uncounted(word, owner))
+            }
+            Gate::Bypass => Admission::Admitted(Self::pass_uncounted(word, owner)),
+        }
+    }
+
+    /// Lets an ordinary call through.
+    #[inline]
+    pub(crate) fn pass<B: Deref<Target = Breaker>>(&self, word: Word, owner: B) -> Permit<B> {
+        self.tell_before_call(word);
+        Permit::with_claim(owner, word.ticket(), self.start())
+    }
+
+    /// Lets a call through whose outcome counts as nothing. Nobody is told that it was.
+    fn pass_uncounted<B: Deref<Target = Breaker>>(word: Word, owner: B) -> Permit<B> {
+        Permit::with_claim(owner, word.ticket(), Claim::UNCOUNTED)
+    }
+
+    #[inline]
     pub(super) fn tell_before_call(&self, word: Word) {
         if word.is_watched() {
             self.listeners.tell(|listener| listener.before_call(self));
         }
-    }
-
-    /// Tells the listeners of a rejection that was decided outside, for want of a lease.
-    pub fn reject(&self) -> Rejected {
-        let word = self.word();
-        let rejected = match word.state() {
-            State::Open => Rejected::new(State::Open, self.until_due(micros(self.time.now()))),
-            // One that closed while the lease was asked for was half-open for this call.
-            State::HalfOpen | State::Closed => Rejected::new(State::HalfOpen, 0),
-        };
-        self.tell_rejected(word, rejected)
     }
 
     #[inline]
@@ -153,5 +209,24 @@ impl Breaker {
     #[cold]
     fn announce_rejected(&self, rejected: Rejected) {
         self.listeners.tell(|listener| listener.rejected(self, rejected));
+    }
+
+    #[cold]
+    fn tell_would_reject(&self, rejected: Rejected) {
+        if let Some(extras) = self.extras.get() {
+            extras.count_would_have_rejected();
+        }
+        self.listeners.tell(|listener| listener.would_reject(self, rejected));
+    }
+}
+
+impl<B: Deref<Target = Breaker>> Admission<B> {
+    /// The answer where no trial is to be begun.
+    pub(super) fn now(self) -> Result<Permit<B>, Rejected> {
+        match self {
+            Admission::Admitted(permit) => Ok(permit),
+            Admission::Rejected(rejected) => Err(rejected),
+            Admission::TrialDue => Err(Rejected::new(State::HalfOpen, 0)),
+        }
     }
 }

@@ -1,10 +1,14 @@
-use std::{error::Error, sync::Arc};
+use std::{
+    error::Error,
+    sync::{Arc, OnceLock},
+};
 
-use super::{Breaker, Cold, limits};
+use super::{Breaker, Cold, limits, trials::Trials};
 use crate::{
-    Listener, Outcome, Policy, Replica, TimeSource,
+    Listener, Mode, Outcome, Policy, Replica, TimeSource, TripRule,
     exclude::Exclusions,
     listener::Listeners,
+    meter::Meter,
     sync::{AtomicU32, AtomicU64, Mutex},
     word::Word,
 };
@@ -19,6 +23,8 @@ pub struct BreakerBuilder {
     listeners: Vec<Arc<dyn Listener>>,
     exclusions: Exclusions,
     replica: Option<Arc<dyn Replica>>,
+    trip_rules: Vec<Arc<dyn TripRule>>,
+    mode: Mode,
 }
 
 impl BreakerBuilder {
@@ -31,6 +37,8 @@ impl BreakerBuilder {
             listeners: Vec::new(),
             exclusions: Exclusions::new(),
             replica: None,
+            trip_rules: Vec::new(),
+            mode: Mode::Enabled,
         }
     }
 
@@ -40,15 +48,21 @@ impl BreakerBuilder {
         self
     }
 
+    /// What the circuit does with what it knows. Default: [`Mode::Enabled`].
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
     /// Where the time comes from. Default: the system's monotonic clock.
     pub fn clock(mut self, clock: impl Into<TimeSource>) -> Self {
         self.time = clock.into();
         self
     }
 
-    /// A coarse tick that someone else keeps. Each success copies the tick, so that
-    /// [`Breaker::last_success_tick`] says how long ago the last one was, without reading a clock
-    /// in the call. Default: a tick that stands still at 0.
+    /// A coarse tick that someone else keeps. Each success copies the tick, also one that counts
+    /// for nothing, so that [`Breaker::last_success_tick`] says how long ago the last one was,
+    /// without reading a clock in the call. Default: a tick that stands still at 0.
     pub fn ticks(mut self, ticks: Arc<AtomicU32>) -> Self {
         self.ticks = Some(ticks);
         self
@@ -96,26 +110,51 @@ impl BreakerBuilder {
         self
     }
 
+    /// Adds a rule for what opens the circuit, beside those of the policy. It is given the calls in
+    /// the policy's [window](crate::Policy::window), which is kept for it even if the policy has no
+    /// rates.
+    pub fn trip_rule(self, rule: impl TripRule) -> Self {
+        self.shared_trip_rule(Arc::new(rule))
+    }
+
+    /// Adds a rule that several breakers share.
+    pub fn shared_trip_rule(mut self, rule: Arc<dyn TripRule>) -> Self {
+        self.trip_rules.push(rule);
+        self
+    }
+
     /// The breaker: closed, with nothing counted.
     pub fn build(self) -> Breaker {
-        let word = Word::NEW.with_watched(!self.listeners.is_empty());
-        Breaker {
-            word: AtomicU64::new(word.bits()),
+        let meter = OnceLock::new();
+        if self.policy.has_rates() || !self.trip_rules.is_empty() {
+            let new = || Box::new(Meter::new(&self.policy, self.trip_rules.into()));
+            meter.get_or_init(new);
+        }
+        let limits = limits(&self.policy, meter.get().map(|meter| &**meter));
+        let breaker = Breaker {
+            word: AtomicU64::new(Word::NEW.bits()),
             deadline: AtomicU64::new(0),
             stamp: AtomicU32::new(0),
             ticks: self.ticks.unwrap_or_else(|| Arc::new(AtomicU32::new(0))),
-            limits: AtomicU64::new(limits(&self.policy)),
+            limits: AtomicU64::new(limits),
             time: self.time,
             name: self.name,
             listeners: Listeners::new(self.listeners),
             exclusions: self.exclusions,
             replica: self.replica,
+            meter,
+            extras: OnceLock::new(),
             cold: Mutex::new(Cold {
                 policy: self.policy,
                 opened_at: None,
-                trials: Vec::new(),
-                next_trial: 0,
+                trials: Trials::default(),
+                failed_trials: 0,
+                mode: Mode::Enabled,
+                overridden: None,
+                held_off_until: 0,
             }),
-        }
+        };
+        breaker.set_mode(self.mode);
+        breaker
     }
 }

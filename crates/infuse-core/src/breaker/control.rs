@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::Breaker;
+use super::{Breaker, Cold, applying::Times};
 use crate::{Cause, State, StateChange, deadline::micros, sync::lock, word::Word};
 
 /// What a storage says about a circuit, for [`Breaker::adopt`].
@@ -22,9 +22,26 @@ pub struct Shared {
     pub cause: Cause,
     /// Whether another process brought it there.
     pub remote: bool,
+    /// Trials that failed since the circuit was last closed and had recovered, in all processes:
+    /// what the next open time [grows](crate::Policy::open_time) by. Of no matter while closed,
+    /// unless it recovers.
+    pub failed_trials: u32,
+    /// While closed: how long it recovers in all, and how much of that is left. Zero if it does
+    /// not. It holds whatever ramp the policy has.
+    pub ramp: Ramp,
 }
 
-/// Manual control. Each of these is a new epoch: calls in flight change nothing any more.
+/// How far a circuit that has closed is from letting every call through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ramp {
+    /// How long it recovers in all.
+    pub time: Duration,
+    /// How much of that is left.
+    pub left: Duration,
+}
+
+/// Manual control. Each of these is a new epoch: calls in flight change nothing any more, and what
+/// makes the open time longer is forgotten. No mode is changed by it, and it works in each.
 impl Breaker {
     /// Opens the circuit, now and for the reset timeout. It ends by a trial, like any opening.
     pub fn open(&self) {
@@ -36,7 +53,7 @@ impl Breaker {
         self.put(State::HalfOpen, Cause::Manual);
     }
 
-    /// Closes the circuit and counts anew.
+    /// Closes the circuit and counts anew. All calls pass at once: there is no ramp.
     pub fn close(&self) {
         self.put(State::Closed, Cause::Manual);
     }
@@ -54,9 +71,13 @@ impl Breaker {
             State::Open => now.saturating_add(micros(cold.policy.reset_timeout())),
             State::Closed | State::HalfOpen => 0,
         };
-        let changed = self.change(&mut cold, due, |word| Some(enter(word, state)));
+        // Whoever does it by hand knows better than the service, and than what was.
+        cold.held_off_until = 0;
+        let changed = self.change(&mut cold, Times::due(now, due), |word| Some(enter(word, state)));
+        cold.failed_trials = 0;
         drop(cold);
         if let Some((from, to)) = changed {
+            let (from, to) = (from.state(), to.state());
             self.tell_change(StateChange { from, to, cause, remote: false });
         }
     }
@@ -72,21 +93,45 @@ impl Breaker {
     /// [announced](Self::announce) when the lock is released.
     #[must_use = "the listeners do not know of the change yet"]
     pub fn adopt_quietly(&self, shared: Shared) -> Option<StateChange> {
+        let Shared { state, ramp, .. } = shared;
         let now = micros(self.time.now());
-        let due = now.saturating_add(micros(shared.left));
         let mut cold = lock(&self.cold);
-        let changed = self.change(&mut cold, due, |word| {
-            (shared.renew || word.state() != shared.state).then(|| enter(word, shared.state))
-        });
-        if self.word().state() != State::Closed {
-            if changed.is_none() {
-                self.set_due(due);
-            }
-            cold.opened_at = self.time.wall().checked_sub(shared.open_for);
-            self.set_successes(shared.successes);
+        self.put_away(&mut cold, now);
+        let changes = shared.renew || self.word().state() != state;
+        if changes && matches!(shared.cause, Cause::Manual | Cause::Seed) {
+            cold.held_off_until = 0;
         }
+        // What the service told us may not have reached the storage yet.
+        let due = now.saturating_add(micros(shared.left)).max(cold.held_off_until);
+        let changed = self.change(&mut cold, Times { due, now, ramp }, |word| {
+            (shared.renew || word.state() != state).then(|| enter(word, state))
+        });
+        match (state, changed) {
+            (State::Closed, None) => self.adopt_ramp(&mut cold, now, ramp),
+            (State::Closed, Some(_)) => {}
+            (State::Open | State::HalfOpen, changed) => {
+                if changed.is_none() {
+                    self.set_due(due);
+                }
+                cold.opened_at = self.time.wall().checked_sub(shared.open_for);
+                self.set_successes(shared.successes);
+            }
+        }
+        let forgotten = state == State::Closed && self.ramp_at(now).is_none();
+        cold.failed_trials = if forgotten { 0 } else { shared.failed_trials };
         let (from, to) = changed?;
+        let (from, to) = (from.state(), to.state());
         Some(StateChange { from, to, cause: shared.cause, remote: shared.remote })
+    }
+
+    /// Has a closed circuit recover as the storage says. For whoever holds the lock.
+    fn adopt_ramp(&self, cold: &mut Cold, now: u64, ramp: Ramp) {
+        match (ramp.left > Duration::ZERO, self.ramp_at(now)) {
+            (false, None) => return,
+            (false, Some(_)) => self.end_ramp(cold),
+            (true, known) => self.set_ramp(now, ramp, known.is_none()),
+        }
+        self.mark(cold, now);
     }
 
     /// Tells the listeners of a change that [`adopt_quietly`](Self::adopt_quietly) made.
@@ -106,5 +151,5 @@ impl Breaker {
 
 fn enter(word: Word, state: State) -> Word {
     let next = word.entering(state);
-    if state == State::Closed { next.with_failures(0) } else { next }
+    if state == State::Closed { next.without_failures() } else { next }
 }

@@ -1,36 +1,49 @@
 //! The breaker: an atomic word, and what surrounds it.
 
 mod admit;
+mod applying;
 mod builder;
 mod control;
+mod ending;
+mod extras;
+mod metering;
+mod modes;
+mod opening;
 mod outcome;
+mod refusing;
 mod rules;
 mod trial;
+mod trials;
 
 pub use admit::Admission;
 pub use builder::BreakerBuilder;
-pub use control::Shared;
+pub use control::{Ramp, Shared};
+pub use metering::Deltas;
 
 use std::{
     fmt,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
 };
 
+use extras::Extras;
+use trials::Trials;
+
 use crate::{
-    Policy, Replica, Snapshot, State, StateChange, TimeSource,
-    deadline::{Deadline, micros},
+    Mode, Override, Policy, Replica, Snapshot, State, TimeSource,
+    deadline::micros,
     exclude::Exclusions,
     listener::Listeners,
-    sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, lock},
-    word::Word,
+    meter::Meter,
+    sync::{AtomicU32, AtomicU64, Mutex, Ordering, lock},
 };
 
 /// A circuit breaker.
 ///
-/// It is closed until as many calls as its [`Policy`] says have failed, one after another. Then
-/// it is open: calls are rejected at once. After the reset timeout it is half-open: a trial call
-/// is let through. If it succeeds the breaker closes, if it fails the breaker is open again.
+/// It is closed until as many calls as its [`Policy`] says have failed, one after another, or until
+/// too many of the last calls have failed or been slow, where the policy says so. Then it is open:
+/// calls are rejected at once. After the reset timeout it is half-open: a trial call is let
+/// through. If it succeeds the breaker closes, if it fails the breaker is open again.
 ///
 /// ```
 /// use infuse_core::{Breaker, CallError, State};
@@ -48,14 +61,21 @@ use crate::{
 /// A call on a closed circuit takes no lock, reads no clock and, while it succeeds, writes nothing
 /// (but a stamp each time that the [ticks](BreakerBuilder::ticks), where there are any, have moved
 /// on). A rejection takes no lock and reads the clock once. Changes of state, and the few trial
-/// calls, take a lock that no user code runs under.
+/// calls, take a lock that no user code runs under. In a [mode](Mode) other than enabled, while an
+/// override lasts that ends by itself, and while the circuit recovers [step by step](Policy::ramp),
+/// each call reads the clock.
+///
+/// Where the policy has a rate, each call is counted in a window: for a success in a quiet circuit
+/// that is one more word to write, and where calls are timed or the window goes by time, a clock to
+/// read. It takes no lock either.
 ///
 /// # Which calls count
 ///
 /// See [`Outcome`](crate::Outcome). A call that returns `Ok` is a success, one that returns `Err` a
 /// failure, unless the error is [excluded](Self::add_excluded). A panic that comes out of the
 /// call counts as a failure and goes on unwinding. A call that is dropped before its end is
-/// ignored. Outcomes of calls that were let through before the last change of state are dropped.
+/// ignored, or a failure if it had taken [long enough](Policy::abandoned_after). Outcomes of calls
+/// that were let through before the last change of state are dropped.
 pub struct Breaker {
     word: AtomicU64,
     /// When a trial is due: meaningful while open and half-open.
@@ -70,6 +90,10 @@ pub struct Breaker {
     listeners: Listeners,
     exclusions: Exclusions,
     replica: Option<Arc<dyn Replica>>,
+    /// The window and what goes by it, once there is a rate or a rule.
+    meter: OnceLock<Box<Meter>>,
+    /// What modes and ramps need, once there is one.
+    extras: OnceLock<Box<Extras>>,
     cold: Mutex<Cold>,
 }
 
@@ -77,15 +101,39 @@ pub struct Breaker {
 struct Cold {
     policy: Policy,
     opened_at: Option<SystemTime>,
-    trials: Vec<trial::Trial>,
-    next_trial: u64,
+    trials: Trials,
+    /// Trials that failed since the circuit was last closed and had recovered; with a ramp, the
+    /// trip in it among them.
+    failed_trials: u32,
+    /// What the settings say.
+    mode: Mode,
+    /// What someone put above it; how long that holds stands in the extras.
+    overridden: Option<Box<Override>>,
+    /// Until when the service asked to be left alone, in microseconds of the breaker's clock.
+    held_off_until: u64,
 }
 
 const ERROR_ON_TRIP: u64 = 1 << 32;
+/// The window is kept.
+const METERED: u64 = 1 << 33;
+/// Calls are timed.
+const TIMED: u64 = 1 << 34;
+/// Failures in a row are counted.
+const RUN: u64 = 1 << 35;
+/// A call that is dropped late is a failure.
+const ABANDONED: u64 = 1 << 36;
+/// Failures of our own side are told apart.
+const SPLIT: u64 = 1 << 37;
 
-fn limits(policy: &Policy) -> u64 {
-    let flag = if policy.error_on_trip() { ERROR_ON_TRIP } else { 0 };
-    u64::from(policy.max_failure()) | flag
+fn limits(policy: &Policy, meter: Option<&Meter>) -> u64 {
+    let flag = |set: bool, flag| if set { flag } else { 0 };
+    u64::from(policy.max_failure())
+        | flag(policy.error_on_trip(), ERROR_ON_TRIP)
+        | flag(meter.is_some(), METERED)
+        | flag(policy.slow_call_duration().or(policy.abandoned_after()).is_some(), TIMED)
+        | flag(policy.abandoned_after().is_some(), ABANDONED)
+        | flag(policy.split_local_origin(), SPLIT)
+        | flag(policy.has_max_failure() || meter.is_some_and(Meter::has_rules), RUN)
 }
 
 impl Breaker {
@@ -109,7 +157,8 @@ impl Breaker {
         self.word().state()
     }
 
-    /// Failures, one after another. It is kept while open and half-open.
+    /// Failures, one after another. It is kept while open and half-open. Not counted where
+    /// [nothing asks for it](crate::PolicyBuilder::no_max_failure).
     pub fn fail_counter(&self) -> u32 {
         self.word().failures()
     }
@@ -125,9 +174,20 @@ impl Breaker {
     }
 
     /// How long until a call may be let through: zero if one may be now, or as soon as a trial
-    /// under way is over; `None` while the circuit is closed.
+    /// under way is over; `None` while the circuit is closed. By its state, whatever its mode.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.snapshot().retry_after
+        let now = micros(self.time.now());
+        let _cold = lock(&self.cold);
+        self.left(now)
+    }
+
+    /// For whoever holds the lock.
+    fn left(&self, now: u64) -> Option<Duration> {
+        match self.word().state() {
+            State::Closed => None,
+            State::Open => Some(Duration::from_micros(self.until_due(now))),
+            State::HalfOpen => Some(Duration::ZERO),
+        }
     }
 
     /// A copy of it all to look at.
@@ -135,20 +195,23 @@ impl Breaker {
         let now = micros(self.time.now());
         let mut cold = lock(&self.cold);
         cold.drop_expired(now);
+        self.put_away(&mut cold, now);
         let word = self.word();
-        let retry_after = match word.state() {
-            State::Closed => None,
-            State::Open => Some(Duration::from_micros(self.until_due(now))),
-            State::HalfOpen => Some(Duration::ZERO),
-        };
         Snapshot {
             state: word.state(),
             fail_counter: word.failures(),
             success_counter: word.successes(),
             epoch: word.epoch(),
             opened_at: cold.opened_at,
-            retry_after,
+            retry_after: self.left(now),
             trials: u32::try_from(cold.trials.len()).unwrap_or(u32::MAX),
+            failed_trials: cold.failed_trials,
+            max_failure: cold.policy.has_max_failure().then(|| cold.policy.max_failure()),
+            window: self.look_at_window(&cold, word, now),
+            mode: word.mode(),
+            overridden: self.override_at(&cold, now),
+            would_have_rejected: self.extras.get().map_or(0, |extras| extras.would_have_rejected()),
+            ramp: self.ramp_at(now),
         }
     }
 
@@ -158,12 +221,15 @@ impl Breaker {
     }
 
     /// Changes the thresholds. The state is kept; a circuit that is open stays so for the time
-    /// that was set when it opened.
+    /// that was set when it opened, and one that recovers goes on as it began. The window keeps its
+    /// calls if its shape is the same.
     pub fn set_policy(&self, policy: Policy) {
         let mut cold = lock(&self.cold);
+        let meter = self.prepare_meter(&policy);
         // Relaxed: outcomes may be judged by either policy while it is replaced.
-        self.limits.store(limits(&policy), Ordering::Relaxed);
+        self.limits.store(limits(&policy, meter), Ordering::Relaxed);
         cold.policy = policy;
+        self.mark_now(&mut cold);
         if self.word().state() == State::HalfOpen {
             // More or fewer trials may be in flight now.
             self.set_due(cold.next_due());
@@ -175,82 +241,22 @@ impl Breaker {
         // Relaxed: a coarse age, which orders nothing.
         self.stamp.load(Ordering::Relaxed)
     }
-
-    #[inline]
-    fn word(&self) -> Word {
-        // Acquire: pairs with the Release in `change`, so that whoever sees a state sees its
-        // deadline.
-        Word::from_bits(self.word.load(Ordering::Acquire))
-    }
-
-    #[inline]
-    fn deadline(&self) -> Deadline {
-        // Relaxed: ordered by the word that was loaded before; a mix-up is told by the epoch.
-        Deadline::from_bits(self.deadline.load(Ordering::Relaxed))
-    }
-
-    /// The microseconds until a trial is due, 0 if it is; for whoever holds the lock.
-    fn until_due(&self, now: u64) -> u64 {
-        self.deadline().at().saturating_sub(now)
-    }
-
-    /// Replaces the word if it is still `from`.
-    fn swap(&self, from: Word, to: Word) -> bool {
-        // AcqRel: Release for the deadline that was written before, Acquire for the next reader
-        // of this thread; on failure nothing is concluded, the word is loaded again.
-        self.word
-            .compare_exchange(from.bits(), to.bits(), Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
-    }
-
-    /// Changes the state: the only place that does. `next` decides anew when a count got in
-    /// between, and may refuse. `due` is when a trial is due in the new state.
-    fn change(
-        &self,
-        cold: &mut MutexGuard<'_, Cold>,
-        due: u64,
-        next: impl Fn(Word) -> Option<Word>,
-    ) -> Option<(State, State)> {
-        loop {
-            let word = self.word();
-            let to = next(word)?;
-            // Before the word, so that it is there when the word is seen; under the lock, so that
-            // no older change overwrites it. Relaxed: released by the swap.
-            self.deadline.store(Deadline::new(to.epoch(), due).bits(), Ordering::Relaxed);
-            if self.swap(word, to) {
-                cold.trials.clear();
-                cold.opened_at = match (to.state(), cold.opened_at) {
-                    (State::Closed, _) => None,
-                    (State::HalfOpen, Some(at)) => Some(at),
-                    _ => Some(self.time.wall()),
-                };
-                return Some((word.state(), to.state()));
-            }
-        }
-    }
-
-    /// Sets when a trial is due, in the state that holds; for whoever holds the lock.
-    fn set_due(&self, at: u64) {
-        // Relaxed: only the lock's holder writes; a reader may see either time.
-        self.deadline.store(Deadline::new(self.word().epoch(), at).bits(), Ordering::Relaxed);
-    }
-
-    /// Tells the replica and the listeners of a change, unless it is none.
-    fn tell_change(&self, change: StateChange) {
-        if change.from == change.to {
-            return;
-        }
-        if let Some(replica) = &self.replica {
-            replica.changed(self, change);
-        }
-        if self.word().is_watched() {
-            self.listeners.tell(|listener| listener.state_change(self, &change));
-        }
-    }
 }
 
 impl fmt::Debug for Breaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Breaker").field("name", &self.name).field("word", &self.word()).finish()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_breaker_is_small() {
+        // There may be ten thousand of them.
+        let size = size_of::<Breaker>();
+        assert!(size <= 240, "{size} bytes");
     }
 }

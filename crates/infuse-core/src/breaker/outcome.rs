@@ -1,121 +1,227 @@
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
-use super::{Breaker, ERROR_ON_TRIP};
+use super::{ABANDONED, Breaker, ERROR_ON_TRIP, RUN, SPLIT, applying::Times, trial::End};
 use crate::{
-    Cause, Outcome, StateChange,
+    Cause, Opened, Origin, Outcome, Rejected, State, StateChange,
+    claim::Claim,
     deadline::micros,
     decide::{self, Step},
     sync::{Ordering, lock},
     word::Word,
 };
 
+/// What an outcome did.
+pub(super) struct Effect {
+    /// As what it counted: not at all if it came from another epoch, too late, or into a mode that
+    /// counts nothing.
+    pub(super) counted: Option<Outcome>,
+    /// The change that it made, and what further calls are told.
+    pub(super) change: Option<(StateChange, Rejected)>,
+}
+
+impl Effect {
+    pub(super) const NONE: Effect = Effect { counted: None, change: None };
+
+    fn new(outcome: Outcome, counted: bool, change: Option<(StateChange, Rejected)>) -> Self {
+        Self { counted: counted.then_some(outcome), change }
+    }
+}
+
 impl Breaker {
     /// A success of a call that holds `ticket`: in a quiet closed circuit, a comparison.
     #[inline]
-    pub(crate) fn succeed(&self, ticket: Word, trial: u64) {
+    pub(crate) fn succeed(&self, ticket: Word, claim: Claim) {
         // Relaxed, also below: the stamp is a coarse age that orders nothing.
         let tick = self.ticks.load(Ordering::Relaxed);
         if self.stamp.load(Ordering::Relaxed) != tick {
             self.stamp.store(tick, Ordering::Relaxed);
         }
         if self.word() != ticket {
-            self.succeed_slowly(ticket, trial);
+            self.succeed_slowly(ticket, claim);
         }
     }
 
-    #[cold]
-    fn succeed_slowly(&self, ticket: Word, trial: u64) {
+    // Not cold: where there is a rate, it is the way of every call.
+    #[inline(never)]
+    fn succeed_slowly(&self, ticket: Word, claim: Claim) {
+        let word = self.word_now();
         let epoch = ticket.epoch();
-        let (counted, change) = if trial != 0 {
-            self.settle_trial(epoch, trial, Outcome::Success)
+        let ordinary = claim.as_trial().is_none();
+        if claim.is_uncounted() {
+            return;
+        }
+        let verdict = if ordinary && word.epoch() == epoch && word.counts() {
+            self.count_in_window(word, claim, Outcome::Success, false)
         } else {
-            (self.count_success(epoch), None)
+            None
         };
-        if let Some(change) = change {
-            self.tell_change(change);
+        // Counted in the window, and nobody else needs to know.
+        let unheard = ordinary && !self.listeners.any();
+        if verdict.is_none() && unheard && word.failures() == 0 {
+            return;
         }
-        if counted && self.word().is_watched() {
-            self.listeners.tell(|listener| listener.success(self));
-        }
+        self.succeed_fully(epoch, claim, verdict);
     }
 
-    /// Whether the success counted: not if it came from another epoch.
-    fn count_success(&self, epoch: u64) -> bool {
+    /// A success that does more than go into the window.
+    #[cold]
+    fn succeed_fully(&self, epoch: u64, claim: Claim, verdict: Option<Cause>) {
+        let effect = match (claim.as_trial(), verdict) {
+            (Some(trial), _) => self.settle_trial(epoch, trial, End::Outcome(Outcome::Success)),
+            (None, Some(cause)) => {
+                let change = self.trip(cause, |word| decide::trip(word, epoch, None));
+                Effect::new(Outcome::Success, change.is_some(), change)
+            }
+            (None, None) => self.count_success(epoch),
+        };
+        self.tell_effect(&effect, None);
+    }
+
+    fn count_success(&self, epoch: u64) -> Effect {
         loop {
             let word = self.word();
             match decide::success(word, epoch, u32::MAX) {
                 Step::Count(next) if self.swap(word, next) => {
                     if let Some(replica) = &self.replica {
-                        replica.counted(0);
+                        replica.counted(0, Origin::Service);
                     }
-                    return true;
+                    return Effect::new(Outcome::Success, true, None);
                 }
                 Step::Count(_) => {}
-                Step::Nothing | Step::Change(_) => return word.epoch() == epoch,
+                Step::Nothing | Step::Change(_) => {
+                    // Not if it came from another epoch, or into a mode that counts nothing.
+                    let counted = word.epoch() == epoch && word.counts();
+                    return Effect::new(Outcome::Success, counted, None);
+                }
             }
         }
     }
 
-    /// A failure of a call that holds `ticket`; whether it opened the circuit.
+    /// A failure of a call that holds `ticket`; what further calls are told, if it opened the
+    /// circuit.
     #[cold]
     pub(crate) fn fail(
         &self,
         ticket: Word,
-        trial: u64,
+        claim: Claim,
+        origin: Origin,
         error: Option<&(dyn Error + 'static)>,
-    ) -> bool {
-        let epoch = ticket.epoch();
-        let (counted, change) = if trial != 0 {
-            self.settle_trial(epoch, trial, Outcome::Failure)
-        } else {
-            self.count_failure(epoch)
+    ) -> Option<Rejected> {
+        if claim.is_uncounted() {
+            return None;
+        }
+        let local = origin == Origin::Local && self.has_limit(SPLIT);
+        let effect = match claim.as_trial() {
+            // A trial that never reached the service says nothing about it.
+            Some(trial) => {
+                let outcome = if local { Outcome::Ignored } else { Outcome::Failure };
+                self.settle_trial(ticket.epoch(), trial, End::Outcome(outcome))
+            }
+            None => self.count_failure(ticket.epoch(), claim, local),
         };
-        if counted && self.word().is_watched() {
-            self.listeners.tell(|listener| listener.failure(self, error));
-        }
-        if let Some(change) = change {
-            self.tell_change(change);
-        }
-        change.is_some()
+        self.tell_effect(&effect, error);
+        effect.change.map(|(_, rejected)| rejected)
     }
 
-    fn count_failure(&self, epoch: u64) -> (bool, Option<StateChange>) {
+    fn count_failure(&self, epoch: u64, claim: Claim, local: bool) -> Effect {
+        let word = self.word_now();
+        if word.epoch() != epoch || !word.counts() {
+            return Effect::NONE;
+        }
+        let verdict = self.count_in_window(word, claim, Outcome::Failure, local);
+        let step = |word| decide::failure(word, epoch, self.max_failure(), local);
         loop {
             let word = self.word();
-            match decide::failure(word, epoch, self.max_failure()) {
-                Step::Nothing => return (false, None),
-                Step::Count(next) if self.swap(word, next) => {
-                    if let Some(replica) = &self.replica {
-                        replica.counted(next.failures());
+            let change = match step(word) {
+                Step::Nothing => return Effect::NONE,
+                Step::Change(_) => self.trip(Cause::Failures, |word| match step(word) {
+                    Step::Change(next) => Some(next),
+                    Step::Nothing | Step::Count(_) => None,
+                }),
+                Step::Count(next) => match verdict {
+                    Some(cause) => self.trip(cause, |word| decide::trip(word, epoch, Some(local))),
+                    None if !self.has_limit(RUN) => {
+                        return Effect::new(Outcome::Failure, true, None);
                     }
-                    return (true, None);
-                }
-                Step::Count(_) => {}
-                Step::Change(_) => {
-                    if let Some(change) = self.trip(epoch) {
-                        return (true, Some(change));
+                    None if self.swap(word, next) => {
+                        if let Some(replica) = &self.replica {
+                            let origin = if local { Origin::Local } else { Origin::Service };
+                            replica.counted(next.failures(), origin);
+                        }
+                        return Effect::new(Outcome::Failure, true, None);
                     }
-                }
+                    None => None,
+                },
+            };
+            // None if something got in between, and the failure is to be counted anew.
+            if change.is_some() {
+                return Effect::new(Outcome::Failure, true, change);
             }
         }
     }
 
-    /// Opens the circuit, unless a success got in between and the failure is to be counted anew.
-    fn trip(&self, epoch: u64) -> Option<StateChange> {
+    /// Opens the circuit, if `next` finds that it is still to be opened.
+    fn trip(
+        &self,
+        cause: Cause,
+        next: impl Fn(Word) -> Option<Word>,
+    ) -> Option<(StateChange, Rejected)> {
         let now = micros(self.time.now());
         let mut cold = lock(&self.cold);
-        let due = now.saturating_add(micros(cold.policy.reset_timeout()));
-        let (from, to) = self.change(&mut cold, due, |word| {
-            match decide::failure(word, epoch, self.max_failure()) {
-                Step::Change(next) => Some(next),
-                Step::Nothing | Step::Count(_) => None,
-            }
-        })?;
+        self.put_away(&mut cold, now);
+        // One that opens while it recovers has not recovered.
+        let recovers = self.ramp_at(now).is_some();
+        let failed_trials = if recovers { cold.failed_trials.saturating_add(1) } else { 0 };
+        let due = cold.due_if_opened(now, failed_trials);
+        let (from, to) = self.change(&mut cold, Times::due(now, due), next)?;
+        cold.failed_trials = failed_trials;
         drop(cold);
         if let Some(replica) = &self.replica {
-            replica.tripped();
+            let opened = Opened::new(cause, Duration::from_micros(due - now));
+            replica.tripped(Opened { local: self.is_local(cause, from, to), ..opened });
         }
-        Some(StateChange { from, to, cause: Cause::Failures, remote: false })
+        let (from, to) = (from.state(), to.state());
+        let change = StateChange { from, to, cause, remote: false };
+        Some((change, Rejected::new(to, due - now)))
+    }
+
+    /// Whether failures of our own side had a part in a trip.
+    fn is_local(&self, cause: Cause, from: Word, to: Word) -> bool {
+        match cause {
+            Cause::FailureRate | Cause::SlowCallRate => self.has_local_in_window(from.epoch()),
+            Cause::Rule => to.is_local() || self.has_local_in_window(from.epoch()),
+            _ => to.is_local(),
+        }
+    }
+
+    /// Tells the listeners what an outcome did. A circuit that closes does so before the success
+    /// that closed it is told; one that opens, after.
+    #[inline]
+    fn tell_effect(&self, effect: &Effect, error: Option<&(dyn Error + 'static)>) {
+        if effect.change.is_some() || self.listeners.any() {
+            self.tell_all(effect, error);
+        }
+    }
+
+    #[cold]
+    fn tell_all(&self, effect: &Effect, error: Option<&(dyn Error + 'static)>) {
+        let change = effect.change.map(|(change, _)| change);
+        let closes = change.is_some_and(|change| change.to == State::Closed);
+        if let Some(change) = change.filter(|_| closes) {
+            self.tell_change(change);
+        }
+        if self.word().is_watched() {
+            match effect.counted {
+                Some(Outcome::Success) => self.listeners.tell(|listener| listener.success(self)),
+                Some(Outcome::Failure) => {
+                    self.listeners.tell(|listener| listener.failure(self, error));
+                }
+                Some(Outcome::Ignored) | None => {}
+            }
+        }
+        if let Some(change) = change.filter(|_| !closes) {
+            self.tell_change(change);
+        }
     }
 
     fn max_failure(&self) -> u32 {
@@ -123,24 +229,40 @@ impl Breaker {
         (self.limits.load(Ordering::Relaxed) & u64::from(u32::MAX)) as u32
     }
 
+    fn has_limit(&self, flag: u64) -> bool {
+        self.limits.load(Ordering::Relaxed) & flag != 0
+    }
+
     pub(crate) fn errors_on_trip(&self) -> bool {
-        self.limits.load(Ordering::Relaxed) & ERROR_ON_TRIP != 0
+        self.has_limit(ERROR_ON_TRIP)
     }
 
     /// A permit that was dropped; `running` if a panic did it that came out of the call.
     #[cold]
-    pub(crate) fn drop_permit(&self, ticket: Word, trial: u64, running: bool) {
+    pub(crate) fn drop_permit(&self, ticket: Word, claim: Claim, running: bool) {
         if running {
-            self.fail(ticket, trial, None);
-        } else {
-            self.ignore(ticket, trial);
+            self.fail(ticket, claim, Origin::Service, None);
+        } else if let Some(trial) = claim.as_trial() {
+            let effect = self.settle_trial(ticket.epoch(), trial, End::Dropped);
+            self.tell_effect(&effect, None);
+        } else if self.is_abandoned(claim) {
+            self.fail(ticket, claim, Origin::Service, None);
         }
     }
 
+    /// Whether an ordinary call is a failure if it is dropped now.
+    fn is_abandoned(&self, claim: Claim) -> bool {
+        let Some(started) = claim.as_started().filter(|_| self.has_limit(ABANDONED)) else {
+            return false;
+        };
+        let took = micros(self.time.now()).saturating_sub(started);
+        lock(&self.cold).is_abandoned(took)
+    }
+
     /// A call that said nothing: only a trial's place needs to be given back.
-    pub(crate) fn ignore(&self, ticket: Word, trial: u64) {
-        if trial != 0 {
-            self.settle_trial(ticket.epoch(), trial, Outcome::Ignored);
+    pub(crate) fn ignore(&self, ticket: Word, claim: Claim) {
+        if let Some(trial) = claim.as_trial() {
+            self.settle_trial(ticket.epoch(), trial, End::Outcome(Outcome::Ignored));
         }
     }
 }

@@ -1,11 +1,7 @@
 use std::{error::Error, sync::Arc};
 
 use super::Breaker;
-use crate::{
-    ExclusionId, Listener, ListenerId, Outcome,
-    sync::{Ordering, lock},
-    word::Word,
-};
+use crate::{ExclusionId, Listener, ListenerId, Outcome, sync::lock};
 
 /// Listeners and exclusions, which may change on a live breaker.
 impl Breaker {
@@ -17,30 +13,18 @@ impl Breaker {
     /// Adds a listener that several breakers share.
     pub fn add_shared_listener(&self, listener: Arc<dyn Listener>) -> ListenerId {
         // The lock orders this against a removal that empties the list.
-        let _cold = lock(&self.cold);
+        let mut cold = lock(&self.cold);
         let id = self.listeners.add(listener);
-        self.set_watched(true);
+        self.mark_now(&mut cold);
         id
     }
 
     /// Removes a listener; whether it was there.
     pub fn remove_listener(&self, id: ListenerId) -> bool {
-        let _cold = lock(&self.cold);
-        let (removed, none_left) = self.listeners.remove(id);
-        if none_left {
-            self.set_watched(false);
-        }
+        let mut cold = lock(&self.cold);
+        let removed = self.listeners.remove(id);
+        self.mark_now(&mut cold);
         removed
-    }
-
-    fn set_watched(&self, watched: bool) {
-        let bit = Word::NEW.with_watched(true).bits();
-        // AcqRel, so that this write hides no Release of a change of state from later readers.
-        if watched {
-            self.word.fetch_or(bit, Ordering::AcqRel);
-        } else {
-            self.word.fetch_and(!bit, Ordering::AcqRel);
-        }
     }
 
     /// Whether anybody listens.

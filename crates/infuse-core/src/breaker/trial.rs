@@ -1,40 +1,52 @@
 use std::{ops::Deref, time::Duration};
 
-use super::{Breaker, Cold};
+use super::{Breaker, Cold, Ramp, applying::Times, outcome::Effect};
 use crate::{
-    Cause, Outcome, Permit, Rejected, State, StateChange,
+    Cause, Opened, Outcome, Permit, Rejected, State, StateChange, TrialOver,
+    claim::Claim,
     deadline::micros,
     decide::{self, Gate, Step},
     sync::{MutexGuard, lock},
     word::Word,
 };
 
-/// A trial call in flight. Its place is free again when `ends` has passed.
-pub(super) struct Trial {
-    id: u64,
-    /// In microseconds of the breaker's clock.
-    ends: u64,
-    /// The token of the lease, if the storage granted it.
+/// How a trial ends.
+#[derive(Clone, Copy)]
+pub(super) enum End {
+    Outcome(Outcome),
+    /// Its caller went away.
+    Dropped,
+}
+
+/// A lease for a trial, in microseconds.
+struct Lease {
+    now: u64,
+    lease: u64,
     token: Option<u64>,
 }
 
 impl Cold {
+    /// Whether a call that is dropped after so many microseconds is a failure.
+    pub(super) fn is_abandoned(&self, took: u64) -> bool {
+        self.policy.abandoned_after().is_some_and(|after| took >= micros(after))
+    }
+
     pub(super) fn drop_expired(&mut self, now: u64) {
-        self.trials.retain(|trial| now < trial.ends);
+        self.trials.drop_expired(now);
     }
 
     /// When the next trial is due, as far as the trials in flight here say: when so many have
-    /// ended that one more is allowed.
+    /// ended that one more is allowed, and the service does not ask to be left alone.
     pub(super) fn next_due(&self) -> u64 {
         self.next_due_of(self.policy.half_open_max_calls())
     }
 
     /// [`next_due`](Self::next_due) where at most so many are allowed.
     fn next_due_of(&self, most: u32) -> u64 {
-        let Some(too_many) = self.trials.len().checked_sub(most as usize) else { return 0 };
-        let mut ends: Vec<u64> = self.trials.iter().map(|trial| trial.ends).collect();
-        ends.sort_unstable();
-        ends.get(too_many).copied().unwrap_or(0)
+        // Not before the service said so.
+        let held_off = self.held_off_until;
+        let Some(too_many) = self.trials.len().checked_sub(most as usize) else { return held_off };
+        self.trials.ends().get(too_many).copied().unwrap_or(0).max(held_off)
     }
 }
 
@@ -43,6 +55,10 @@ impl Breaker {
     /// [`half_open_max_calls`](crate::Policy::half_open_max_calls) are in flight. `owner` is this
     /// breaker, for the permit to hold. `timeout` is the call's: see
     /// [`Policy::lease`](crate::Policy::lease).
+    ///
+    /// Where none is due any more, the permit is what the state and the [mode](crate::Mode) give:
+    /// in a circuit that closed meanwhile an ordinary one, in one that only observes one that
+    /// counts as nothing. [`Permit::is_trial`] tells.
     ///
     /// # Errors
     ///
@@ -83,39 +99,33 @@ impl Breaker {
         let now = micros(self.time.now());
         let mut cold = lock(&self.cold);
         cold.drop_expired(now);
+        self.put_away(&mut cold, now);
         let word = self.word();
-        match decide::admit(word, self.deadline(), now) {
-            Gate::Pass => {
-                // It closed meanwhile: an ordinary call.
-                drop(cold);
-                self.tell_before_call(word);
-                return Ok(Permit::new(owner, word.ticket()));
-            }
-            Gate::Reject(rejected) => {
-                drop(cold);
-                return Err(self.tell_rejected(word, rejected));
-            }
-            Gate::TrialDue => {}
-        }
+        let mut gate = self.gate_in_mode(word, now);
         let most = most.unwrap_or(cold.policy.half_open_max_calls());
         // One that was due by the policy, and is not by `most`.
         let due = cold.next_due_of(most);
-        if word.state() == State::HalfOpen && due > now {
+        if gate == Gate::TrialDue && word.state() == State::HalfOpen && due > now {
             self.set_due(due);
-            drop(cold);
-            return Err(self.tell_rejected(word, Rejected::new(State::HalfOpen, 0)));
+            let rejected = Gate::Reject(Rejected::new(State::HalfOpen, 0));
+            gate = decide::in_mode(word.mode(), rejected, 0);
         }
-        let ends = now.saturating_add(micros(cold.policy.lease(timeout)));
-        Ok(self.grant(cold, owner, ends, None, most))
+        if gate != Gate::TrialDue {
+            // It closed meanwhile, say: an ordinary call.
+            drop(cold);
+            return self.answer(word, gate, owner).now();
+        }
+        let lease = micros(cold.policy.lease(timeout));
+        Ok(self.grant(cold, owner, Lease { now, lease, token: None }, most))
     }
 
     /// Begins a trial call under a lease that the storage granted, which ends after `lease`.
     /// `token` names it to the [`Replica`](crate::Replica), and `epoch` is that of the
     /// [`snapshot`](Self::snapshot) by which the lease was found to hold.
     ///
-    /// A circuit that closed meanwhile gives an ordinary permit, for which the lease is not needed:
-    /// [`Permit::is_trial`] tells. `None` if it changed in another way: the lease was for what it
-    /// was before.
+    /// A circuit that closed meanwhile gives an ordinary permit, and one that was disabled one that
+    /// counts as nothing; the lease is not needed for either: [`Permit::is_trial`] tells. `None` if
+    /// it changed in another way: the lease was for what it was before.
     pub fn begin_shared_trial<B>(
         &self,
         owner: B,
@@ -129,42 +139,47 @@ impl Breaker {
         let now = micros(self.time.now());
         let mut cold = lock(&self.cold);
         cold.drop_expired(now);
+        self.put_away(&mut cold, now);
         let word = self.word();
-        if word.state() == State::Closed {
+        if word.state() == State::Closed || !word.counts() {
+            let gate = self.gate_in_mode(word, now);
             drop(cold);
-            self.tell_before_call(word);
-            return Some(Permit::new(owner, word.ticket()));
+            return match gate {
+                // Whoever asks again is told.
+                Gate::Reject(_) | Gate::TrialDue => None,
+                gate => self.answer(word, gate, owner).now().ok(),
+            };
         }
         // The lock is held: it cannot change between this and the grant.
         if word.epoch() != epoch {
             return None;
         }
         let most = cold.policy.half_open_max_calls();
-        Some(self.grant(cold, owner, now.saturating_add(micros(lease)), Some(token), most))
+        let lease = Lease { now, lease: micros(lease), token: Some(token) };
+        Some(self.grant(cold, owner, lease, most))
     }
 
     fn grant<B: Deref<Target = Breaker>>(
         &self,
         mut cold: MutexGuard<'_, Cold>,
         owner: B,
-        ends: u64,
-        token: Option<u64>,
+        lease: Lease,
         most: u32,
     ) -> Permit<B> {
-        let changed = self.change(&mut cold, 0, |word| {
+        let changed = self.change(&mut cold, Times::due(lease.now, 0), |word| {
             (word.state() == State::Open).then(|| word.entering(State::HalfOpen))
         });
-        cold.next_trial += 1;
-        let id = cold.next_trial;
-        cold.trials.push(Trial { id, ends, token });
+        let ends = lease.now.saturating_add(lease.lease);
+        let id = cold.trials.begin(lease.now, ends, lease.token);
         self.set_due(cold.next_due_of(most));
         let word = self.word();
         drop(cold);
         if let Some((from, to)) = changed {
+            let (from, to) = (from.state(), to.state());
             self.tell_change(StateChange { from, to, cause: Cause::TrialStarted, remote: false });
         }
         self.tell_before_call(word);
-        Permit::new_trial(owner, word.ticket(), id)
+        Permit::with_claim(owner, word.ticket(), Claim::trial(id))
     }
 
     /// The storage said when to ask for a trial again: until then calls are rejected from memory.
@@ -179,39 +194,45 @@ impl Breaker {
     /// Counts a successful trial whose lease the storage granted but which it can no longer be
     /// told of, as if this breaker stood alone. Nothing, unless the circuit is half-open.
     pub fn count_trial_success(&self) {
+        let now = micros(self.time.now());
         let mut cold = lock(&self.cold);
+        self.put_away(&mut cold, now);
         let word = self.word();
         if word.state() != State::HalfOpen {
             return;
         }
         let epoch = word.epoch();
-        let change = self.apply_trial(&mut cold, epoch, Outcome::Success);
+        let change = self.apply_trial(&mut cold, now, epoch, Outcome::Success);
         drop(cold);
-        if let Some(change) = change {
+        if let Some((change, _)) = change {
             self.tell_change(change);
         }
     }
 
-    /// The outcome of trial `id`, admitted in `epoch`. One whose lease is over is dropped. Says
-    /// whether it counted, and the change that it made.
-    pub(super) fn settle_trial(
-        &self,
-        epoch: u64,
-        id: u64,
-        outcome: Outcome,
-    ) -> (bool, Option<StateChange>) {
+    /// The end of trial `id`, admitted in `epoch`. One whose lease is over is dropped. A success
+    /// that was slow is a failure where slow calls open the circuit.
+    pub(super) fn settle_trial(&self, epoch: u64, id: u64, end: End) -> Effect {
         let now = micros(self.time.now());
         let mut cold = lock(&self.cold);
-        if self.word().epoch() != epoch {
-            return (false, None);
+        self.put_away(&mut cold, now);
+        let word = self.word();
+        if word.epoch() != epoch {
+            return Effect::NONE;
         }
-        let Some(at) = cold.trials.iter().position(|trial| trial.id == id) else {
-            return (false, None);
-        };
-        let trial = cold.trials.swap_remove(at);
+        let Some(trial) = cold.trials.end(id) else { return Effect::NONE };
         if now >= trial.ends {
-            return (false, None);
+            return Effect::NONE;
         }
+        let took = now.saturating_sub(trial.started);
+        let outcome = match end {
+            // The state stays in a mode that counts nothing: the place is given back, and that is
+            // all.
+            _ if !word.counts() => Outcome::Ignored,
+            End::Outcome(Outcome::Success) if self.is_slow(took) => Outcome::Failure,
+            End::Outcome(outcome) => outcome,
+            End::Dropped if cold.is_abandoned(took) => Outcome::Failure,
+            End::Dropped => Outcome::Ignored,
+        };
         let change = match (outcome, trial.token) {
             // The storage counts it, and may close; until it answers nobody else needs to try.
             (Outcome::Success, Some(_)) => None,
@@ -219,41 +240,52 @@ impl Breaker {
                 self.set_due(cold.next_due());
                 None
             }
-            _ => self.apply_trial(&mut cold, epoch, outcome),
+            _ => self.apply_trial(&mut cold, now, epoch, outcome),
         };
         drop(cold);
+        let open_time = change.map_or(Duration::ZERO, |(_, rejected)| rejected.retry_after());
         match (&self.replica, trial.token) {
-            (Some(replica), Some(token)) => replica.trial_over(token, outcome),
-            (Some(replica), None) if outcome == Outcome::Failure => replica.tripped(),
+            (Some(replica), Some(token)) => {
+                replica.trial_over(TrialOver::new(token, outcome, open_time));
+            }
+            (Some(replica), None) if outcome == Outcome::Failure => {
+                replica.tripped(Opened::new(Cause::TrialFailed, open_time));
+            }
             _ => {}
         }
-        (true, change)
+        Effect { counted: Some(outcome), change }
     }
 
     fn apply_trial(
         &self,
         cold: &mut MutexGuard<'_, Cold>,
+        now: u64,
         epoch: u64,
         outcome: Outcome,
-    ) -> Option<StateChange> {
+    ) -> Option<(StateChange, Rejected)> {
         let threshold = cold.policy.success_threshold();
         let step = |word: Word| match outcome {
             Outcome::Success => decide::success(word, epoch, threshold),
-            Outcome::Failure => decide::failure(word, epoch, 1),
+            Outcome::Failure => decide::failure(word, epoch, 1, false),
             Outcome::Ignored => Step::Nothing,
         };
-        let cause = match outcome {
-            Outcome::Success => Cause::TrialSucceeded,
-            _ => Cause::TrialFailed,
+        let (cause, failed_trials) = match outcome {
+            Outcome::Success => (Cause::TrialSucceeded, cold.failed_trials),
+            _ => (Cause::TrialFailed, cold.failed_trials.saturating_add(1)),
         };
-        let now = micros(self.time.now());
-        let due = now.saturating_add(micros(cold.policy.reset_timeout()));
-        let changed = self.change(cold, due, |word| match step(word) {
+        let due = cold.due_if_opened(now, failed_trials);
+        let ramp = cold.policy.ramp().map_or(Ramp::default(), |time| Ramp { time, left: time });
+        let changed = self.change(cold, Times { due, now, ramp }, |word| match step(word) {
             Step::Change(next) => Some(next),
             Step::Nothing | Step::Count(_) => None,
         });
         if let Some((from, to)) = changed {
-            return Some(StateChange { from, to, cause, remote: false });
+            if outcome == Outcome::Failure {
+                cold.failed_trials = failed_trials;
+            }
+            let (from, to) = (from.state(), to.state());
+            let change = StateChange { from, to, cause, remote: false };
+            return Some((change, Rejected::new(to, due - now)));
         }
         loop {
             let word = self.word();

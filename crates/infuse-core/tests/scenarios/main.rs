@@ -2,12 +2,22 @@
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "a failed test is what a panic is for")]
 
+mod abandoned;
 mod awaits;
+mod busy;
 mod control;
 mod counting;
 mod exclusions;
 mod listeners;
+mod modes;
+mod open_time;
+mod origin;
 mod panics;
+mod peers;
+mod ramp;
+mod rates;
+mod rules;
 mod sharing;
+mod slow;
 mod support;
 mod trials;

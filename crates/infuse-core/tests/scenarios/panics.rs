@@ -7,7 +7,7 @@ use std::{
     task::{Context, Waker},
 };
 
-use infuse_core::{Breaker, Listener, Rejected, State, StateChange};
+use infuse_core::{Breaker, Listener, Outcome, Rejected, State, StateChange};
 
 use crate::support::*;
 
@@ -27,7 +27,7 @@ fn a_panic_in_a_guarded_call_counts_and_goes_on() {
     let calls: [fn(&Breaker); 5] = [
         |breaker| drop(breaker.call_sync(|| -> Result<(), Broken> { panic!("boom") })),
         |breaker| {
-            let judge = |_: &Result<(), ()>| unreachable!();
+            let judge = |_: &Result<(), ()>| -> Outcome { unreachable!() };
             drop(breaker.call_sync_with(|| panic!("boom"), judge));
         },
         |breaker| {
@@ -125,7 +125,7 @@ fn a_panic_while_judging_is_the_callers_own() {
     trip_by_permits(&breaker);
     clock.advance(RESET);
     boom(|| drop(breaker.call_sync(|| Err::<(), _>(Broken))));
-    boom(|| drop(breaker.call_sync_with(|| Ok::<_, ()>(()), |_| panic!("boom"))));
+    boom(|| drop(breaker.call_sync_with(|| Ok::<_, ()>(()), |_| -> Outcome { panic!("boom") })));
     assert_eq!(counts(&breaker), (State::HalfOpen, 3, 0));
     succeed(&breaker).unwrap();
     assert_eq!(breaker.state(), State::Closed);

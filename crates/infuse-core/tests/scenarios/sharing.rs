@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use infuse_core::{Admission, Breaker, Cause, ManualClock, Outcome, PolicyBuilder, Shared, State};
+use infuse_core::{
+    Admission, Breaker, Cause, ManualClock, Outcome, PolicyBuilder, Shared, State, Verdict,
+};
 
 use crate::support::*;
 
@@ -10,18 +12,6 @@ fn shared(policy: PolicyBuilder) -> (Recorder, Arc<Breaker>, ManualClock) {
     let told = Recorder::default();
     let (breaker, clock) = build(policy, |builder| builder.replica(Arc::new(told.clone())));
     (told, breaker, clock)
-}
-
-fn view(state: State) -> Shared {
-    Shared {
-        state,
-        left: RESET,
-        open_for: 2 * SECOND,
-        successes: 0,
-        renew: false,
-        cause: Cause::Failures,
-        remote: true,
-    }
 }
 
 /// What a replica is told when the first trial begins.
@@ -53,7 +43,10 @@ fn the_run_of_failures_is_told_and_quiet_successes_are_not() {
     succeed(&breaker).unwrap();
     assert_eq!(told.take(), ["counted 1", "counted 2", "counted 0"]);
     trip(&breaker);
-    assert_eq!(told.take(), ["counted 1", "counted 2", "tripped", "closed > open failures"]);
+    assert_eq!(
+        told.take(),
+        ["counted 1", "counted 2", "tripped failures 15s", "closed > open failures"]
+    );
     breaker.close();
     breaker.open();
     assert_eq!(told.take(), ["open > closed manual", "closed > open manual"]);
@@ -70,7 +63,7 @@ fn a_trial_that_is_due_is_left_to_whoever_has_the_lease() {
     assert!(matches!(breaker.admit(), Admission::Rejected(_)));
     assert_eq!(told.take(), [BEGUN]);
     drop(permit);
-    assert_eq!(told.take(), ["trial 42 Ignored"]);
+    assert_eq!(told.take(), ["trial 42 Ignored 0ns"]);
     assert!(matches!(breaker.admit(), Admission::TrialDue));
 }
 
@@ -78,7 +71,7 @@ fn a_trial_that_is_due_is_left_to_whoever_has_the_lease() {
 fn a_shared_success_waits_for_the_storage() {
     let (told, breaker, _) = due(three());
     trial(&breaker, 42).success();
-    assert_eq!(told.take(), [BEGUN, "trial 42 Success"]);
+    assert_eq!(told.take(), [BEGUN, "trial 42 Success 0ns"]);
     assert_eq!(counts(&breaker), (State::HalfOpen, 3, 0));
     assert!(matches!(breaker.admit(), Admission::Rejected(_)), "nobody else needs to try");
 
@@ -110,7 +103,7 @@ fn a_shared_success_that_cannot_be_told_counts_here() {
 fn a_shared_failure_opens_at_once() {
     let (told, breaker, _) = due(three());
     trial(&breaker, 42).failure();
-    let events = [BEGUN, "trial 42 Failure", "half-open > open trial-failed"];
+    let events = [BEGUN, "trial 42 Failure 15s", "half-open > open trial-failed"];
     assert_eq!(told.take(), events, "a shared trial's failure is no trip of its own");
     assert_eq!(counts(&breaker), (State::Open, 4, 0));
     assert_eq!(rejected(&breaker).retry_after(), RESET);
@@ -151,7 +144,7 @@ fn a_lease_that_comes_after_the_circuit_changed_moves_nothing() {
     assert_eq!((breaker.state(), breaker.snapshot().trials), (State::Open, 0));
     told.take();
     drop(trial(&breaker, 43));
-    assert_eq!(told.take(), [BEGUN, "trial 43 Ignored"]);
+    assert_eq!(told.take(), [BEGUN, "trial 43 Ignored 0ns"]);
 }
 
 #[test]
@@ -267,7 +260,7 @@ fn a_trial_survives_a_view_that_says_the_same_and_not_one_that_is_new() {
     let permit = trial(&breaker, 1);
     breaker.adopt(view(State::HalfOpen));
     permit.failure();
-    assert_eq!(told.take(), [BEGUN, "trial 1 Failure", "half-open > open trial-failed"]);
+    assert_eq!(told.take(), [BEGUN, "trial 1 Failure 15s", "half-open > open trial-failed"]);
     assert_eq!(breaker.state(), State::Open);
 
     let (told, breaker, _) = due(three());
@@ -296,7 +289,7 @@ fn a_breaker_with_a_replica_can_stand_alone() {
 fn a_failed_trial_that_the_breaker_granted_itself_is_a_trip() {
     let (told, breaker, _) = due(three());
     fail(&breaker);
-    assert_eq!(told.take(), [BEGUN, "tripped", "half-open > open trial-failed"]);
+    assert_eq!(told.take(), [BEGUN, "tripped trial-failed 15s", "half-open > open trial-failed"]);
 }
 
 #[test]
@@ -318,5 +311,76 @@ fn a_permit_can_change_its_owner() {
     assert!(permit.is_trial());
     assert_eq!(breaker.snapshot().trials, 1);
     permit.failure();
-    assert_eq!(told.take(), [BEGUN, "trial 42 Failure", "half-open > open trial-failed"]);
+    assert_eq!(told.take(), [BEGUN, "trial 42 Failure 15s", "half-open > open trial-failed"]);
+}
+
+#[test]
+fn what_the_breaker_decided_is_told() {
+    let policy = || three().reset_backoff(2.0);
+    let (told, breaker, clock) = due(policy());
+    trial(&breaker, 42).failure();
+    assert_eq!(told.take()[1], "trial 42 Failure 30s", "grown by the trial that failed");
+    clock.advance(30 * SECOND);
+    let verdict = Verdict::from(Outcome::Failure).retry_after(90 * SECOND);
+    trial(&breaker, 43).settle(verdict);
+    let heard = ["open > half-open trial-started", "held off 90s", "trial 43 Failure 90s"];
+    assert_eq!(told.take()[..3], heard, "the service's own word is in it");
+
+    // Where it grants its trials itself.
+    clock.advance(90 * SECOND);
+    fail(&breaker);
+    assert_eq!(told.take()[1], "tripped trial-failed 120s");
+}
+
+#[test]
+fn the_service_s_own_word_is_told_once_and_capped() {
+    let (told, breaker, clock) = shared(three().max_retry_after(Some(60 * SECOND)));
+    let ignored = |left| {
+        let verdict = Verdict::from(Outcome::Ignored).retry_after(left * SECOND);
+        breaker.try_permit().unwrap().settle(verdict);
+    };
+    ignored(900);
+    assert_eq!(told.take(), ["held off 60s"]);
+    ignored(60);
+    ignored(20);
+    ignored(0);
+    assert!(told.take().is_empty(), "it says no more than is known");
+    clock.advance(SECOND);
+    ignored(60);
+    assert_eq!(told.take(), ["held off 60s"]);
+
+    let (told, deaf, _) = shared(three().max_retry_after(None));
+    deaf.hold_off(RESET);
+    assert!(told.take().is_empty());
+}
+
+#[test]
+fn a_view_makes_the_open_time_of_the_next_failure() {
+    let (_, breaker, clock) = shared(three().reset_backoff(2.0));
+    breaker.adopt(Shared { failed_trials: 7, ..view(State::Closed) });
+    assert_eq!(breaker.snapshot().failed_trials, 0, "not of a closed circuit");
+    breaker.adopt(Shared { failed_trials: 1, ..view(State::Open) });
+    assert_eq!(breaker.snapshot().failed_trials, 1);
+    // Another has made a trial meanwhile.
+    breaker.adopt(Shared { failed_trials: 2, ..view(State::Open) });
+    clock.advance(RESET);
+    fail(&breaker);
+    assert_eq!(breaker.retry_after(), Some(8 * RESET));
+    assert_eq!(breaker.snapshot().failed_trials, 3);
+    breaker.adopt(view(State::Closed));
+    assert_eq!(breaker.snapshot().failed_trials, 0);
+}
+
+#[test]
+fn a_view_does_not_shorten_what_the_service_asked_for() {
+    let (_, breaker, clock) = shared(three());
+    breaker.hold_off(60 * SECOND);
+    breaker.adopt(view(State::Open));
+    assert_eq!(breaker.retry_after(), Some(60 * SECOND), "the storage may not know of it yet");
+    clock.advance(10 * SECOND);
+    breaker.adopt(view(State::Open));
+    assert_eq!(breaker.retry_after(), Some(50 * SECOND));
+    // But a command does, for whoever gives it knows better.
+    breaker.adopt(Shared { renew: true, cause: Cause::Manual, ..view(State::Open) });
+    assert_eq!(breaker.retry_after(), Some(RESET));
 }

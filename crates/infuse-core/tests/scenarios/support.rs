@@ -7,8 +7,8 @@ use std::{
 };
 
 use infuse_core::{
-    Breaker, BreakerBuilder, CallError, Listener, ManualClock, Outcome, Policy, PolicyBuilder,
-    Rejected, Replica, State, StateChange,
+    Breaker, BreakerBuilder, CallError, Cause, Listener, ManualClock, Opened, Origin, Policy,
+    PolicyBuilder, Ramp, Rejected, Replica, Shared, State, StateChange, TrialOver,
 };
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -79,6 +79,21 @@ pub(crate) fn trip(breaker: &Breaker) {
     assert_eq!(breaker.state(), State::Open);
 }
 
+/// What a storage says: the state, for so long, and what the times say by default.
+pub(crate) fn view(state: State) -> Shared {
+    Shared {
+        state,
+        left: RESET,
+        open_for: 2 * SECOND,
+        successes: 0,
+        renew: false,
+        cause: Cause::Failures,
+        remote: true,
+        failed_trials: 0,
+        ramp: Ramp::default(),
+    }
+}
+
 /// State, failures and successes in one line.
 pub(crate) fn counts(breaker: &Breaker) -> (State, u32, u32) {
     (breaker.state(), breaker.fail_counter(), breaker.success_counter())
@@ -119,24 +134,35 @@ impl Listener for Recorder {
     }
 
     fn rejected(&self, _: &Breaker, rejected: Rejected) {
-        self.note(format!("rejected {} {:?}", rejected.state(), rejected.retry_after()));
+        self.note(format!("rejected {} {:?}", rejected.reason(), rejected.retry_after()));
+    }
+
+    fn would_reject(&self, _: &Breaker, rejected: Rejected) {
+        self.note(format!("would reject {} {:?}", rejected.reason(), rejected.retry_after()));
     }
 }
 
 impl Replica for Recorder {
-    fn counted(&self, failures: u32) {
-        self.note(format!("counted {failures}"));
+    fn counted(&self, failures: u32, origin: Origin) {
+        let local = if origin == Origin::Local { " local" } else { "" };
+        self.note(format!("counted {failures}{local}"));
     }
 
-    fn tripped(&self) {
-        self.note("tripped");
+    fn tripped(&self, opened: Opened) {
+        let local = if opened.local { " local" } else { "" };
+        let (cause, open_time) = (opened.cause.as_str(), opened.open_time);
+        self.note(format!("tripped {cause} {open_time:?}{local}"));
     }
 
     fn changed(&self, _: &Breaker, change: StateChange) {
         self.note(format!("{} > {} {}", change.from, change.to, change.cause.as_str()));
     }
 
-    fn trial_over(&self, token: u64, outcome: Outcome) {
-        self.note(format!("trial {token} {outcome:?}"));
+    fn trial_over(&self, over: TrialOver) {
+        self.note(format!("trial {} {:?} {:?}", over.token, over.outcome, over.open_time));
+    }
+
+    fn held_off(&self, left: Duration) {
+        self.note(format!("held off {left:?}"));
     }
 }

@@ -1,6 +1,6 @@
-use std::{fmt::Debug, time::Duration};
+use std::{fmt::Debug, sync::Arc, time::Duration};
 
-use infuse_core::State;
+use infuse_core::{Counts, Override, Ramp, State};
 
 use crate::{LeaseAnswer, Suspicion, View};
 
@@ -48,6 +48,13 @@ pub(super) fn unchanged(found: &View, before: &View) -> Verdict {
         rest: Duration::ZERO,
         suspicion: view.suspicion.map(|it| Suspicion { first_failure: Duration::ZERO, ..it }),
         share: 0,
+        ramp: Ramp { left: Duration::ZERO, ..view.ramp },
+        overridden: view.overridden.as_ref().map(|it| {
+            let mut it = Override::clone(it);
+            it.left = it.left.map(|_| Duration::ZERO);
+            Arc::new(it)
+        }),
+        counts: Counts::NONE,
         ..view.clone()
     };
     equal("the circuit", timeless(found), timeless(before))

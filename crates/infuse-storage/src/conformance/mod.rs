@@ -40,9 +40,14 @@
 mod batches;
 mod commands;
 mod expect;
+mod failed_trials;
+mod hold_offs;
 mod leases;
 mod mending;
+mod overrides;
 mod pushes;
+mod rates;
+mod reporters;
 mod reports;
 mod settles;
 mod standing;
@@ -270,6 +275,78 @@ static CASES: &[Case] = cases! {
         thresholds: "the thresholds are those of the last who reported or tripped",
         older: "a clear that presents an older view changes nothing",
         pushed: "a suspicion and its end are pushed",
+    }
+    rates {
+        added: "the calls that looks tell of are added up, and a look is answered with the sum",
+        opens: "a rate that is reached at a look opens the circuit, which is pushed",
+        exactly: "a rate is reached exactly",
+        too_few: "a rate over too few calls is not judged",
+        slow: "a rate of slow calls opens the circuit",
+        by_the_sender_s: "calls are judged by the rates of who tells of some",
+        untold: "nobody's calls, calls without a window and no calls count for nothing",
+        repeated: "calls are added each time that they are told of",
+        emptied: "a change empties the window",
+        only_while_closed: "calls count only while the circuit is closed",
+        generations: "calls of an older circuit count for nothing, those of a newer after mending",
+        not_refuted: "a success takes no calls out of the window",
+        window_over_time: "a window over time forgets",
+        window_over_calls: "a window over calls holds the last",
+        any_number: "any number of calls can be told of",
+    }
+    reporters {
+        suspicion: "a suspicion takes failures of as many processes as its sender says",
+        comes_true: "a suspicion that was raised takes no more processes to come true",
+        alone: "a trip by too few processes counts, and the circuit stays closed",
+        with_another: "a trip opens once enough processes have seen failures",
+        once_each: "a process counts once, whatever it reported",
+        of_half_open: "a trip of a half-open circuit takes no other processes",
+        older: "a trip by too few that presents an older view counts for nothing",
+        newer: "a trip by too few that presents a newer view counts after mending",
+        resting: "a trip by too few counts for nothing while the count rests",
+        told_by_looks: "whoever told of failures by a look has seen some",
+        rate: "a rate takes failures of as many processes as its sender says",
+        slow_rate: "a rate of slow calls takes as many processes that have seen some",
+        tripped_by_a_window: "whoever tripped by a window has seen what fills it",
+        forgotten: "whoever told of failures before the window has seen none",
+        in_the_last_calls: "whoever told of failures before the last calls has seen none",
+        sixteen: "sixteen processes that told by looks are as good as any number",
+    }
+    failed_trials {
+        counted: "each trial that fails is counted once",
+        by_a_trip: "a trip of a half-open circuit is a trial that failed",
+        forgotten: "failed trials are forgotten by closing, commands and seeds",
+        ramp: "a ramp says its time and what is left, and keeps the failed trials",
+        opened_while_ramping: "opening within the ramp counts as a failed trial",
+        ramp_over: "failed trials are forgotten when the ramp is over",
+        no_ramp: "only closing by trials has a ramp",
+        mended: "failed trials survive a mending unless the circuit is closed by it",
+    }
+    hold_offs {
+        open: "an open circuit stays open while the service asks for it, which is pushed",
+        within_the_open_time: "a shorter wish of the service's changes nothing",
+        closed: "a circuit that opens while the service asks for it stays open until then",
+        with_failures: "a report tells of failures and of the service's wish",
+        half_open: "while the service asks for it no lease is granted",
+        running_trial: "a trial that runs goes on, and closing forgets the service's wish",
+        by_a_trial: "a trial tells of the service's wish",
+        forgotten: "commands and seeds forget the service's wish",
+        over: "the service's wish ends by itself",
+        generations: "the wish is not heeded of an older circuit, and of a newer after mending",
+    }
+    overrides {
+        put: "an override leaves the circuit as it is, as a new generation, which is pushed",
+        taken_away: "an override is replaced and taken away",
+        repeated: "a repeated override changes nothing",
+        every_mode: "every mode can be put on",
+        any_text: "who and why can be any text, and are cut when they are too long",
+        ends: "an override ends by itself, which is no new generation",
+        outlasts: "an override outlasts every change, commands and seeds",
+        ends_what_runs: "an override ends leases, counts and suspicion",
+        keeps: "an override leaves failed trials, ramp and the service's wish",
+        late_seed: "an override is no change that a late seed is dropped for",
+        mended: "a lost override is mended by every verb of one who knows it",
+        mended_as_newer: "the override of a newer circuit holds, or that it has none",
+        not_mended: "at an equal generation, or a newer one, the storage's override holds",
     }
     pushes {
         every_change: "every change is pushed, in order",

@@ -136,7 +136,7 @@ impl<'a> Subject<'a> {
     }
 
     pub(super) fn command(&self, state: State) -> Control {
-        Control::new(self.key.clone(), self.token(), state, LONG)
+        Control::put(self.key.clone(), self.token(), state, LONG)
     }
 
     pub(super) async fn control(&self, command: Control) -> Verdict<View> {

@@ -128,7 +128,14 @@ impl Default for MemoryStorage {
 
 impl Storage for MemoryStorage {
     fn look<'a>(&'a self, looks: &'a [Look]) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
-        Box::pin(async { self.views(looks, |look| &look.key, Record::look) })
+        Box::pin(async {
+            let act = |record: &mut Record, now: Duration, look: &Look| {
+                let effect = record.look(now, look);
+                (effect, record.counts(now, &look.thresholds))
+            };
+            let answer = |view, counts| View { counts, ..view };
+            Ok(self.each(looks, |look| &look.key, act, answer))
+        })
     }
 
     fn report<'a>(
@@ -220,7 +227,7 @@ mod tests {
 
     async fn close(storage: &MemoryStorage, name: &str) {
         let token = Token { process: ProcessId::random(), number: 1 };
-        let command = Control::new(CircuitKey::new(name), token, State::Closed, HOUR);
+        let command = Control::put(CircuitKey::new(name), token, State::Closed, HOUR);
         storage.control(&[command]).await.unwrap();
     }
 

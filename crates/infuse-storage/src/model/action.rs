@@ -43,6 +43,10 @@ pub(super) enum Action {
     Open(usize),
     Close(usize),
     Seed(usize),
+    Isolate(usize),
+    Release(usize),
+    /// The service asks a caller to leave it alone for a while.
+    HoldOff(usize),
     /// A verb and its repeat fail.
     GiveUp(usize, Lane),
     /// A lease is not answered in time.
@@ -88,7 +92,14 @@ impl World {
             let outcomes = [Outcome::Success, Outcome::Failure, Outcome::Ignored];
             actions.extend(outcomes.map(|outcome| Action::End(index, outcome)));
         }
-        if self.commands > 0 && process.lanes[Lane::Command as usize].is_empty() {
+        let has_no_command = process.lanes[Lane::Command as usize].is_empty();
+        if self.overrides > 0 && has_no_command {
+            actions.extend([Action::Isolate(index), Action::Release(index)]);
+        }
+        if self.hold_offs > 0 {
+            actions.push(Action::HoldOff(index));
+        }
+        if self.commands > 0 && has_no_command {
             actions.extend([Action::Close(index), Action::Open(index)]);
             if process.late_seed.is_none() {
                 actions.push(Action::Seed(index));

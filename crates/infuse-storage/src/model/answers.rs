@@ -38,7 +38,15 @@ impl Process {
         let Some(answer) = flight.answer else { return };
         let heard = Heard::Answered(&flight.asked);
         match flight.role {
-            Role::Learn | Role::Command(_) => self.learn(at, &answer, heard),
+            Role::Learn => {
+                self.learn(at, &answer, heard);
+                if let Verb::Trip(trip) = &*flight.verb
+                    && trip.suspicion.is_none()
+                {
+                    self.heed_refusal(at, &trip.presented);
+                }
+            }
+            Role::Command(_) | Role::Mode(_) => self.learn(at, &answer, heard),
             Role::Look => self.learn_by_look(at, &answer, &flight.asked),
             Role::LateSeed => {
                 self.late_seed = None;
@@ -81,7 +89,7 @@ impl Process {
         };
         if !(answer.granted && same && retry_after == Some(0)) {
             if answer.granted {
-                self.give_back(at, verb, answer, *asked);
+                self.give_back(at, verb, answer, asked.clone());
             } else if same {
                 self.breaker.defer_trial(ticks_of(answer.view.time_left), at.now);
             }

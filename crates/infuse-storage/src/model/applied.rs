@@ -30,6 +30,7 @@ impl Applied<'_> {
             (!past.torn && self.repeats(past), Broken::Repeated),
             (!past.torn && self.opens_what_was_cleared(past), Broken::ClearedCameTrue),
             (self.opens_by_too_few(), Broken::TooFew),
+            (self.is_believed_too_soon(past), Broken::OpenedByTooFew),
         ];
         broken.into_iter().find_map(|(holds, broken)| holds.then_some(broken))
     }
@@ -78,6 +79,13 @@ impl Applied<'_> {
         // A command also mends, and what it mends is adopted.
         let again = command.is_some_and(|token| past.commands.contains(&token));
         again && self.changes() && self.after.cause != Cause::Adopted
+    }
+
+    /// Whether a closed circuit opens by failures that too few processes have seen.
+    fn is_believed_too_soon(&self, past: &Past) -> bool {
+        let by_failures = matches!(self.after.cause, Cause::Failures | Cause::TrialFailed);
+        let closed = self.before.state == State::Closed && self.flight.verb.command().is_none();
+        closed && self.opens() && by_failures && past.failed.len() < past.needed
     }
 
     /// The suspicion that has come true.

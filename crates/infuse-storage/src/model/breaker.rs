@@ -4,7 +4,7 @@
 //! are atomic here, so a permit's epoch is not needed: a change drops the trials in flight, and
 //! with them what was admitted before it.
 
-use infuse_core::{Outcome, State};
+use infuse_core::{Cause, Outcome, State};
 
 use super::setting::Setting;
 
@@ -16,6 +16,10 @@ pub(super) struct Breaker {
     pub(super) failures: u32,
     pub(super) successes: u32,
     pub(super) trials: Vec<Trial>,
+    /// Until when the service asked to be left alone.
+    pub(super) held_until: u32,
+    /// Until when it is isolated.
+    pub(super) isolated_until: u32,
 }
 
 /// A trial call in flight.
@@ -31,7 +35,7 @@ pub(super) struct Trial {
 pub(super) enum Tell {
     Nothing,
     Counted(u32),
-    Tripped,
+    Tripped(Cause),
     TrialOver(u64, Outcome),
 }
 
@@ -43,12 +47,20 @@ pub(super) enum Gate {
 }
 
 impl Breaker {
-    pub(super) const NEW: Breaker =
-        Breaker { state: State::Closed, due: 0, failures: 0, successes: 0, trials: Vec::new() };
+    pub(super) const NEW: Breaker = Breaker {
+        state: State::Closed,
+        due: 0,
+        failures: 0,
+        successes: 0,
+        trials: Vec::new(),
+        held_until: 0,
+        isolated_until: 0,
+    };
 
     /// `decide::admit`.
     pub(super) fn admit(&self, now: u32) -> Gate {
         match self.state {
+            _ if now < self.isolated_until => Gate::Reject,
             State::Closed => Gate::Pass,
             State::Open | State::HalfOpen if now >= self.due => Gate::TrialDue,
             State::Open | State::HalfOpen => Gate::Reject,
@@ -66,8 +78,16 @@ impl Breaker {
         if self.failures < setting.max_failure {
             return Tell::Counted(self.failures);
         }
-        self.change(State::Open, now + setting.reset);
-        Tell::Tripped
+        self.change(State::Open, (now + setting.reset).max(self.held_until));
+        Tell::Tripped(Cause::Failures)
+    }
+
+    /// `Breaker::hold_off`.
+    pub(super) fn hold_off(&mut self, until: u32) {
+        self.held_until = self.held_until.max(until);
+        if self.state != State::Closed {
+            self.due = self.due.max(until);
+        }
     }
 
     /// `Breaker::change`.
@@ -78,21 +98,24 @@ impl Breaker {
         self.trials.clear();
         if state == State::Closed {
             self.failures = 0;
+            self.held_until = 0;
         }
     }
 
     /// `Breaker::put`.
     pub(super) fn put(&mut self, state: State, now: u32, setting: &Setting) {
         let due = if state == State::Open { now + setting.reset } else { 0 };
+        self.held_until = 0;
         self.change(state, due);
     }
 
     /// `Breaker::adopt_quietly`.
     pub(super) fn adopt(&mut self, state: State, left: u32, successes: u32, renew: bool, now: u32) {
+        let due = (now + left).max(self.held_until);
         if renew || self.state != state {
-            self.change(state, now + left);
+            self.change(state, due);
         } else {
-            self.due = now + left;
+            self.due = due;
         }
         if state != State::Closed {
             self.successes = successes;
@@ -140,10 +163,11 @@ impl Breaker {
     }
 
     fn next_due(&self, most: u32) -> u32 {
-        let Some(too_many) = self.trials.len().checked_sub(most as usize) else { return 0 };
+        let held = self.held_until;
+        let Some(too_many) = self.trials.len().checked_sub(most as usize) else { return held };
         let mut ends: Vec<u32> = self.trials.iter().map(|trial| trial.ends).collect();
         ends.sort_unstable();
-        ends[too_many]
+        ends[too_many].max(held)
     }
 
     /// `Breaker::defer_trial`.
@@ -172,12 +196,12 @@ impl Breaker {
             (Outcome::Success, None) => self.change(State::Closed, 0),
             (Outcome::Failure, _) => {
                 self.failures += 1;
-                self.change(State::Open, now + setting.reset);
+                self.change(State::Open, (now + setting.reset).max(self.held_until));
             }
         }
         match (trial.token, outcome) {
             (Some(token), _) => Tell::TrialOver(token, outcome),
-            (None, Outcome::Failure) => Tell::Tripped,
+            (None, Outcome::Failure) => Tell::Tripped(Cause::TrialFailed),
             (None, _) => Tell::Nothing,
         }
     }

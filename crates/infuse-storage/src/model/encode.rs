@@ -9,7 +9,7 @@ use super::{
     process::Process,
     time::{START, moment, span},
 };
-use crate::{SuspicionId, count::Count, known::Known, memory::record::Record};
+use crate::{SuspicionId, alone::Alone, count::Count, known::Known, memory::record::Record};
 
 impl Encoder<'_> {
     pub(super) fn world(&mut self) {
@@ -20,8 +20,14 @@ impl Encoder<'_> {
             u64::from(world.faults) << 16
                 | u64::from(world.repeats) << 8
                 | u64::from(world.commands) << 24
-                | u64::from(world.idle_looks),
+                | u64::from(world.idle_looks)
+                | u64::from(world.overrides) << 32
+                | u64::from(world.hold_offs) << 40,
         );
+        if world.past.needed > 1 {
+            self.put(world.past.failed.len().min(world.past.needed) as u64);
+        }
+        self.until(span(world.past.isolated_until));
         for record in world.masters.iter().chain([&world.older]) {
             self.some(record.as_ref(), |this, record| this.record(record));
         }
@@ -46,7 +52,9 @@ impl Encoder<'_> {
         self.put((record.state as u64) << 8 | cause(record.cause));
         self.some(record.by, Self::process);
         self.until(record.open_until);
-        if self.world.setting.commands > 0 {
+        self.until(record.held_until);
+        self.overridden(record.overridden.as_ref().and_then(|it| it.left(span(self.world.now))));
+        if self.world.setting.commands > 0 || self.world.setting.overrides > 0 {
             self.ago(record.changed_at);
             record.commands.iter().for_each(|token| self.token(*token));
         }
@@ -88,6 +96,11 @@ impl Encoder<'_> {
             self.until(span(breaker.due));
         }
         self.put(u64::from(breaker.failures) << 8 | u64::from(breaker.successes));
+        self.until(span(breaker.held_until));
+        self.until(span(breaker.isolated_until));
+        if self.world.past.needed > 1 {
+            self.flags([self.world.past.failed.contains(&process.id)]);
+        }
         for trial in &breaker.trials {
             self.until(span(trial.ends));
             self.some(trial.token, |this, token| this.put(process.numbers - token));
@@ -97,14 +110,18 @@ impl Encoder<'_> {
             self.until(span(process.runs_until));
         }
         self.flags([
-            process.alone,
+            process.alone == Alone::Yes,
+            process.alone == Alone::Apart,
             process.lost,
             process.ignored_event,
             process.wants_lease,
             process.pending.look,
             process.pending.failures,
         ]);
-        self.some(process.pending.trip, Self::presented);
+        self.some(process.pending.trip, |this, trip| {
+            this.presented(trip.presented);
+            this.put(cause(trip.cause));
+        });
         for (token, outcome) in &process.pending.settles {
             self.put((process.numbers - token) << 2 | *outcome as u64);
         }
@@ -149,7 +166,15 @@ impl Encoder<'_> {
         self.state(known.state);
         self.until(known.open_until.time());
         let trust = known.trust;
-        self.flags([trust.telling, trust.tripped, known.returning, known.apart]);
+        let flags = [trust.telling, trust.tripped, trust.refused, known.returning, known.apart];
+        self.flags(flags);
+        self.overridden(known.overridden(span(self.world.now)));
+        self.some(known.seldom(), |this, seldom| {
+            this.flags([seldom.overridden_here]);
+            for time in seldom.held_off.times() {
+                this.until(time);
+            }
+        });
         self.until(trust.apart_until.time());
         if !trust.apart_until.left(span(self.world.now)).is_zero() {
             let count = &known.count;

@@ -1,13 +1,15 @@
 //! What of a message decides what comes of it.
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
+
+use infuse_core::Override;
 
 use super::{
     fingerprint::{Encoder, cause},
     time::span,
     verb::{Flight, Role, Verb},
 };
-use crate::{Presented, View};
+use crate::{Command, Presented, View};
 
 impl Encoder<'_> {
     pub(super) fn stamp(&mut self, stamp: u32) {
@@ -19,6 +21,10 @@ impl Encoder<'_> {
         self.generation(presented.generation);
         self.state(presented.state);
         self.time(presented.time_left);
+    }
+
+    pub(super) fn overridden(&mut self, overridden: Option<Arc<Override>>) {
+        self.some(overridden.and_then(|it| it.left), Self::time);
     }
 
     pub(super) fn view(&mut self, view: &View) {
@@ -34,12 +40,14 @@ impl Encoder<'_> {
             this.time(suspicion.first_failure);
         });
         self.put(u64::from(view.successes) << 8 | cause(view.cause));
+        self.overridden(view.overridden.clone());
         self.some(view.by, Self::process);
     }
 
     pub(super) fn flight(&mut self, flight: &Flight, runs: u32) {
         self.verb(&flight.verb);
         self.presented(flight.asked.presented);
+        self.overridden(flight.asked.overridden.clone());
         let count = &flight.asked.count;
         self.put(count.clears);
         self.some(count.suspicion, Self::suspicion);
@@ -57,6 +65,7 @@ impl Encoder<'_> {
             Role::Check => 5,
             Role::GiveBack => 6,
             Role::Command(state) => 8 | state as u64,
+            Role::Mode(isolated) => 16 | u64::from(isolated),
         });
         self.some(flight.answer.as_ref().map(Rc::as_ref), |this, answer| {
             this.view(&answer.view);
@@ -80,12 +89,14 @@ impl Encoder<'_> {
                 self.number(report.failures);
                 self.put(report.clears);
                 self.some(report.last_success, Self::time);
+                self.time(report.held_off);
             }
             Verb::Trip(trip) => {
                 self.put(3);
                 self.process(trip.process);
                 self.time(trip.open_time);
                 self.time(trip.grace);
+                self.number(trip.failures);
                 self.some(trip.suspicion, Self::suspicion);
             }
             Verb::Clear(clear) => {
@@ -100,9 +111,14 @@ impl Encoder<'_> {
             Verb::Settle(settle) => {
                 self.put(6 | (settle.outcome as u64) << 8);
                 self.token(settle.token);
+                self.time(settle.open_time);
+                self.time(settle.held_off);
             }
             Verb::Control(command) => {
-                self.put(7 | (command.state as u64) << 8);
+                match &command.command {
+                    Command::Put { state, .. } => self.put(7 | (*state as u64) << 8),
+                    Command::Override(over) => self.put(9 | u64::from(over.is_some()) << 8),
+                }
                 self.token(command.token);
             }
             Verb::Seed(seed) => {

@@ -10,9 +10,10 @@ use super::{
     breaker::Gate,
     process::{Lane, Process},
     property::Broken,
-    time::span,
+    time::{span, ticks_of},
     world::World,
 };
+use crate::alone::Alone;
 
 /// How what is on its way ends.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +71,10 @@ pub(super) fn check(world: &World, ending: Ending) -> Option<Broken> {
     if !world.processes.iter().all(|process| world.agrees(process)) {
         return Some(Broken::Agreement);
     }
+    let isolated = world.masters[0].as_ref().is_some_and(|record| record.overridden.is_some());
+    if world.past.isolated_until > world.now && !isolated {
+        return Some(Broken::OverrideLost);
+    }
     world.clone().lets_through(ending.trials).or_else(|| world.ends_suspicion())
 }
 
@@ -123,8 +128,11 @@ impl World {
         let suspects = suspected == suspicion || self.past.torn;
         let breaker = process.breaker.state == known.state
             && (known.state != State::Open || span(process.breaker.left(self.now)) <= left);
-        let apart = process.alone && known.state == State::Closed;
-        same && suspects && (breaker || apart)
+        let apart = process.alone != Alone::No && known.state == State::Closed;
+        let isolated = record.overridden.as_ref().and_then(|it| it.left(span(self.now)));
+        let isolated = isolated.and_then(|it| it.left).map_or(0, ticks_of);
+        let overridden = process.breaker.isolated_until.saturating_sub(self.now) == isolated;
+        same && overridden && suspects && (breaker || apart)
     }
 
     /// Whether a suspicion ends while time passes.
@@ -146,7 +154,8 @@ impl World {
     fn lets_through(mut self, trials_end: bool) -> Option<Broken> {
         let mut through = vec![false; self.processes.len()];
         let setting = Rc::clone(&self.setting);
-        for _ in 0..=setting.reset + 2 * setting.lease + 2 {
+        let held = setting.held_off + setting.isolated;
+        for _ in 0..=setting.reset + 2 * setting.lease + held + 2 {
             for (index, through) in through.iter_mut().enumerate() {
                 // One that was let through leaves the next trial to the others.
                 *through = *through || self.lets_call_through(index);

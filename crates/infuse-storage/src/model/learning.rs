@@ -1,8 +1,9 @@
 //! What a process does with what the storage says: `learning`, whose decisions are `Known`'s.
 
-use infuse_core::State;
+use infuse_core::{Cause, State};
 
 use super::{
+    calls::APART,
     process::{At, HeardOf, Process},
     property::Broken,
     time::{moment, span, ticks_of},
@@ -11,8 +12,10 @@ use super::{
 };
 use crate::{
     View,
+    alone::Alone,
     count::Here,
     known::{Asked, Heard, Step},
+    told::Told,
 };
 
 impl Process {
@@ -27,12 +30,17 @@ impl Process {
             run: self.run(),
             stamp: self.stamp,
             reset_timeout: span(at.setting.reset),
+            metered: false,
         };
         let before = self.known.presented(here.now);
         self.twist_known(at, view, heard);
         self.hear_of(at, view);
         let lonely = self.known.returning && here.state == State::Open;
-        let step = self.known.learn(view, heard, &here).step;
+        let learnt = self.known.learn(view, heard, &here);
+        let step = learnt.step;
+        if learnt.mode {
+            self.put_on(at);
+        }
         let ran = before.state == State::Open && self.runs_until > at.now;
         self.broken = self.broken.or(Broken::learning(before, ran, &self.known, view));
         if before != self.known.presented(here.now) && self.known.state == State::Open {
@@ -41,16 +49,27 @@ impl Process {
         match step {
             Step::Nothing => {}
             Step::Follow => self.follow(at, view),
-            Step::Refresh => self.refresh(at, view),
+            Step::Refresh => {
+                let told = Told { left: view.time_left, ago: heard.ago(here.now) };
+                self.refresh(at, view, told);
+            }
             Step::TryHere if at.setting.is_twisted(Twist::CloseUntried) => self.follow(at, view),
             Step::TryHere => {
-                self.alone = true;
+                self.alone = Alone::Yes;
                 self.breaker.adopt(State::HalfOpen, 0, 0, true, at.now);
             }
         }
+        self.pending.failures |= !self.known.untold_hold_off(APART, here.now).is_zero();
         if lonely && self.breaker.state == State::Closed {
             self.broken = self.broken.or(Some(Broken::ClosedUntried));
         }
+    }
+
+    /// `learning::put_on`.
+    fn put_on(&mut self, at: At<'_>) {
+        let over = self.known.overridden(span(at.now));
+        let left = over.and_then(|it| it.left).map(ticks_of);
+        self.breaker.isolated_until = left.map_or(0, |left| at.now + left);
     }
 
     /// What `Suspected` should make of it.
@@ -82,21 +101,26 @@ impl Process {
 
     /// `Node::follow`.
     pub(super) fn follow(&mut self, at: At<'_>, view: &View) {
-        self.alone = false;
+        self.alone = Alone::No;
         let left = ticks_of(view.time_left);
+        if matches!(view.cause, Cause::Manual | Cause::Seed) {
+            self.breaker.held_until = 0;
+        }
         self.breaker.adopt(view.state, left, view.successes, true, at.now);
     }
 
     /// `learning::refresh`.
-    fn refresh(&mut self, at: At<'_>, view: &View) {
+    fn refresh(&mut self, at: At<'_>, view: &View, told: Told) {
         if view.state == State::Closed || self.breaker.state != view.state {
             return;
         }
         let left = ticks_of(view.time_left);
+        let here = span(self.breaker.left(at.now));
         let left = match view.state {
-            State::Open => left.min(self.breaker.left(at.now)),
+            State::Open => ticks_of(told.heed(here)),
             State::Closed | State::HalfOpen => left,
         };
+        self.pending.look |= view.state == State::Open && told.is_in_doubt(here);
         self.breaker.adopt(view.state, left, view.successes, false, at.now);
     }
 
@@ -105,12 +129,14 @@ impl Process {
         self.learn(at, answer, Heard::Answered(asked));
         let view = &answer.view;
         let is_due = self.pending.trip.is_some() || !self.pending.settles.is_empty();
-        let apart = self.breaker.state != self.known.state && !self.alone && !is_due;
+        let alone = self.alone != Alone::No;
+        let apart = self.breaker.state != self.known.state && !alone && !is_due;
         let apart_again = apart && self.known.apart;
         self.known.apart = apart && !apart_again;
         let heeded = !at.setting.is_twisted(Twist::StandApart);
         if heeded && apart_again && self.known.agrees(view) {
             self.follow(at, view);
         }
+        self.pending.failures |= self.known.doubt_hold_off(view, span(at.now));
     }
 }

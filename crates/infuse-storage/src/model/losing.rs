@@ -6,7 +6,7 @@ use super::{
     twist::Twist,
     verb::{Answer, Role, Verb},
 };
-use crate::known::Heard;
+use crate::{alone::Alone, known::Heard};
 
 impl Process {
     /// `subscriber::watch_anew`: what was under way does not arrive any more.
@@ -44,7 +44,7 @@ impl Process {
         }
         let settles = std::mem::take(&mut self.pending).settles;
         self.count_here(settles.into_iter().map(|(_, outcome)| outcome));
-        self.known.count.forget(self.run());
+        self.known.forget(self.run());
         self.heard_of = None;
     }
 
@@ -59,6 +59,9 @@ impl Process {
         }
         self.drop_untold(lane);
         self.lose(at);
+        if let Role::Mode(isolated) = flight.role {
+            self.override_here(at, isolated);
+        }
         if let Role::Command(state) = flight.role {
             self.put_here(at, state);
             if let Verb::Seed(seed) = &*flight.verb {
@@ -85,7 +88,7 @@ impl Process {
         self.watch_anew(at);
         self.pending.look = false;
         self.forget(at);
-        self.alone = false;
+        self.alone = Alone::No;
         self.known.returning = true;
         self.ignored_event = false;
         self.fresh = 0;

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use infuse_core::Outcome;
+use infuse_core::{Cause, Outcome};
 
 use super::{
     breaker::Breaker,
@@ -10,7 +10,7 @@ use super::{
     setting::Setting,
     verb::{Answer, Flight},
 };
-use crate::{Presented, ProcessId, SuspicionId, Token, known::Known, run::Run};
+use crate::{Presented, ProcessId, SuspicionId, Token, alone::Alone, known::Known, run::Run};
 
 #[derive(Debug, Clone)]
 pub(super) struct Process {
@@ -20,7 +20,7 @@ pub(super) struct Process {
     pub(super) breaker: Breaker,
     pub(super) known: Known,
     /// `Node::alone`.
-    pub(super) alone: bool,
+    pub(super) alone: Alone,
     /// `Standing::is_lost`.
     pub(super) lost: bool,
     /// `Hub::ignored_event`.
@@ -66,8 +66,15 @@ pub(super) struct HeardOf {
 pub(super) struct Pending {
     pub(super) look: bool,
     pub(super) failures: bool,
-    pub(super) trip: Option<Presented>,
+    pub(super) trip: Option<Tripped>,
     pub(super) settles: Vec<(u64, Outcome)>,
+}
+
+/// `pending::Tripped`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tripped {
+    pub(super) presented: Presented,
+    pub(super) cause: Cause,
 }
 
 /// More failures than there are, for a process that never lost the storage.
@@ -109,7 +116,7 @@ impl Process {
             side,
             breaker: Breaker::NEW,
             known: Known::nothing(),
-            alone: false,
+            alone: Alone::No,
             lost: false,
             ignored_event: false,
             pending: Pending::default(),

@@ -4,7 +4,7 @@
 use infuse_core::{Cause, State};
 
 use super::{process::Process, setting::Setting, time::span};
-use crate::{Presented, SuspicionId, Token, View, known::Known, memory::record::Record};
+use crate::{Presented, ProcessId, SuspicionId, Token, View, known::Known, memory::record::Record};
 
 /// A property that does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,6 +37,10 @@ pub(super) enum Broken {
     StaleVerb,
     /// A suspicion stands for ever.
     SuspectForEver,
+    /// A flush lost an override that all processes knew of.
+    OverrideLost,
+    /// A closed circuit opened though too few processes had seen failures.
+    OpenedByTooFew,
     /// A circuit opened by a sum though somebody could have said that calls succeed.
     Unheard,
 }
@@ -52,6 +56,12 @@ pub(super) struct Past {
     pub(super) straggled: bool,
     /// Whether the storage lost writes or was two: then what it did before may come again.
     pub(super) torn: bool,
+    /// Who has seen failures.
+    pub(super) failed: Vec<ProcessId>,
+    /// How many must have.
+    pub(super) needed: usize,
+    /// Until when the circuit is isolated by what everybody knew when the storage forgot it.
+    pub(super) isolated_until: u32,
 }
 
 impl Past {

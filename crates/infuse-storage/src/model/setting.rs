@@ -32,6 +32,14 @@ pub(super) struct Setting {
     pub(super) repeats: u8,
     /// How many manual commands and seeds are given, in all.
     pub(super) commands: u8,
+    /// How often an override is put on or taken away, in all, and how long it lasts.
+    pub(super) overrides: u8,
+    pub(super) isolated: u32,
+    /// How often the service asks to be left alone, in all, and for how long.
+    pub(super) hold_offs: u8,
+    pub(super) held_off: u32,
+    /// How many processes must have seen failures.
+    pub(super) min_reporters: u32,
     /// How many looks are made that find nothing new, in all.
     pub(super) idle_looks: u8,
     /// How many ticks pass at most.
@@ -79,6 +87,11 @@ impl Setting {
         kinds: &[],
         repeats: 0,
         commands: 0,
+        overrides: 0,
+        isolated: 0,
+        hold_offs: 0,
+        held_off: 0,
+        min_reporters: 1,
         idle_looks: 1,
         ticks: 8,
         twist: None,
@@ -90,6 +103,8 @@ impl Setting {
             reset_timeout: span(self.reset),
             success_threshold: 1,
             half_open_max_calls: self.half_open_max_calls,
+            min_reporters: self.min_reporters,
+            ..Thresholds::default()
         }
     }
 

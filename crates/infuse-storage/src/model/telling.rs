@@ -1,17 +1,18 @@
 //! What a process tells the storage: `outgoing`, `reporting` and `looks`, without their tasks.
 
-use std::{rc::Rc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use infuse_core::State;
 
 use super::{
-    process::{At, Lane, Process},
+    calls::{APART, isolation},
+    process::{At, Lane, Process, Tripped},
     time::span,
     verb::{Flight, Role, Verb},
 };
 use crate::{
-    CircuitKey, Control, Look, Report, Seed, Settle, Trip, count::Reporting, known::Asked,
-    reporting::Evidence, ticks,
+    CircuitKey, Command, Control, Look, Report, Seed, Settle, Trip, alone::Alone, count::Reporting,
+    known::Asked, reporting::Evidence, ticks,
 };
 
 thread_local! {
@@ -27,7 +28,8 @@ impl Process {
         self.known.ask(span(at.now), None)
     }
 
-    pub(super) fn flight(&self, at: At<'_>, verb: Verb, asked: Asked, role: Role) -> Flight {
+    pub(super) fn flight(&self, at: At<'_>, mut verb: Verb, asked: Asked, role: Role) -> Flight {
+        *verb.overridden_mut() = asked.overridden.clone();
         Flight {
             verb: Rc::new(verb),
             asked,
@@ -51,18 +53,23 @@ impl Process {
             let token = crate::Token { process: self.id, number };
             let mut settle = Settle::new(key(), asked.presented, token, outcome);
             settle.success_threshold = 1;
-            settle.open_time = span(at.setting.reset);
-            told.push(self.flight(at, Verb::Settle(settle), asked, Role::Learn));
+            // It is told within the tick.
+            settle.open_time = span(self.breaker.left(at.now));
+            settle.held_off = self.known.tell_hold_off(span(at.now));
+            told.push(self.flight(at, Verb::Settle(settle), asked.clone(), Role::Learn));
         }
-        if let Some(presented) = self.pending.trip.take()
-            && self.breaker.state == State::Open
-        {
+        let trip = self.pending.trip.take().filter(|_| self.breaker.state == State::Open);
+        if let Some(Tripped { presented, cause }) = trip {
+            let share = self.known.count.baseline.share(self.run());
+            self.known.count.send(share);
             let open_time = span(self.breaker.left(at.now));
             let mut trip = Trip::new(key(), presented, self.id, open_time);
             trip.thresholds = at.setting.thresholds();
+            trip.cause = cause;
+            trip.failures = share;
             told.push(self.flight(at, Verb::Trip(trip), asked, Role::Learn));
         }
-        if reports && std::mem::take(&mut self.pending.failures) {
+        if reports && trip.is_none() && std::mem::take(&mut self.pending.failures) {
             told.extend(self.report(at));
         }
         told
@@ -73,28 +80,30 @@ impl Process {
         let now = span(at.now);
         let evidence = Evidence {
             state: self.breaker.state,
-            alone: self.alone,
+            alone: self.alone != Alone::No,
             run: self.run(),
             age: now.saturating_sub(span(self.failed_at)),
             oldest: span(1),
             max_failure: at.setting.max_failure,
         };
-        let share = match self.known.report(&evidence, now) {
-            Reporting::Nothing => return None,
-            Reporting::Rests(_) => {
-                self.pending.failures = true;
-                return None;
-            }
-            Reporting::Share(share) => share,
+        let reporting = self.known.report(&evidence, now);
+        self.pending.failures = matches!(reporting, Reporting::Rests(_));
+        let (share, reported) = match reporting {
+            Reporting::Share(share) => (share, Some(evidence.run)),
+            _ if self.known.untold_hold_off(APART, now).is_zero() => return None,
+            _ => (self.known.count.kept(evidence.run), None),
         };
-        self.known.count.send(share);
-        let asked = self.known.ask(now, Some(evidence.run));
+        if reported.is_some() {
+            self.known.count.send(share);
+        }
+        let asked = self.known.ask(now, reported);
         let mut report = Report::new(key(), asked.presented, self.id, share);
         report.clears = self.known.count.clears();
         report.last_success = self.age_of_success(at);
         report.thresholds = at.setting.thresholds();
         report.rest = span(at.setting.rest);
         report.lapse = span(at.setting.lapse);
+        report.held_off = self.known.tell_hold_off(now);
         Some(self.flight(at, Verb::Report(report), asked, Role::Learn))
     }
 
@@ -119,8 +128,14 @@ impl Process {
             pending.look
                 || pending.trip.is_some()
                 || !pending.settles.is_empty()
-                || (pending.failures && self.known.count.rest_until.left(span(at.now)).is_zero())
+                || (pending.failures && self.has_to_report(at))
         }
+    }
+
+    fn has_to_report(&self, at: At<'_>) -> bool {
+        let now = span(at.now);
+        self.known.count.rest_until.left(now).is_zero()
+            || !self.known.untold_hold_off(APART, now).is_zero()
     }
 
     /// `looks::look_at`.
@@ -138,9 +153,22 @@ impl Process {
             return self.put_here(at, state);
         }
         let (token, asked) = (self.next_token(), self.asked(at));
-        let mut command = Control::new(key(), token, state, span(at.setting.reset));
+        let mut command = Control::put(key(), token, state, span(at.setting.reset));
         command.presented = asked.presented;
         let flight = self.flight(at, Verb::Control(command), asked, Role::Command(state));
+        self.lane(Lane::Command).push(flight);
+    }
+
+    /// `Circuit::set_override`.
+    pub(super) fn set_override(&mut self, at: At<'_>, isolated: bool) {
+        if self.lost {
+            return self.override_here(at, isolated);
+        }
+        let (token, asked) = (self.next_token(), self.asked(at));
+        let over = isolated.then(|| Arc::new(isolation(at.setting)));
+        let mut command = Control::new(key(), token, Command::Override(over));
+        command.presented = asked.presented;
+        let flight = self.flight(at, Verb::Control(command), asked, Role::Mode(isolated));
         self.lane(Lane::Command).push(flight);
     }
 

@@ -17,6 +17,13 @@ const QUICK: Setting = Setting { name: "quick", max_failure: 1, ..Setting::CALM 
 /// One failure of each process makes the circuit suspect.
 const SUM: Setting = Setting { name: "sum", ..Setting::CALM };
 
+/// Two processes must have seen failures.
+const SHY: Setting = Setting { name: "shy", min_reporters: 2, ..SUM };
+/// Someone isolates the circuit for a while.
+const ISOLATING: Setting = Setting { name: "isolating", overrides: 1, isolated: 6, ..QUICK };
+/// The service asks to be left alone.
+const HELD: Setting = Setting { name: "held off", hold_offs: 1, held_off: 4, ..QUICK };
+
 const START: &[Action] = &[];
 /// Open, and due for a trial, as both know.
 const DUE: &[Action] = &[Fail(0), Exchange(0, Tell), Push(0, 0), Push(1, 0), Tick, Tick];
@@ -62,6 +69,12 @@ const REFUTED_AWAY: &[Action] = &[
     Try(1),
     End(1, Outcome::Failure),
 ];
+
+/// Isolated, as both know.
+const ISOLATED: &[Action] = &[Isolate(0), Exchange(0, Command), Push(0, 0), Push(1, 0)];
+
+/// The first process has tripped, and is open alone.
+const REFUSED: &[Action] = &[Fail(0), Exchange(0, Tell), Fail(0), Exchange(0, Tell)];
 
 const ALL: &[Fault] = &[
     Fault::Die,
@@ -113,6 +126,22 @@ fn runs() -> Vec<(Setting, &'static [Action])> {
         let far = Setting { name: "quick, far", atomic: true, ..QUICK };
         runs.push((with(2, kinds, far), START));
     }
+    let lose: &[Fault] = &[Fault::Lose];
+    let flush: &[Fault] = &[Fault::Flush];
+    let shy_quick = Setting { name: "shy, quick", max_failure: 1, ..SHY };
+    runs.extend([
+        (SHY, START),
+        (Setting { repeats: 1, ..SHY }, REFUSED),
+        (shy_quick.clone(), START),
+        (with(2, lose, shy_quick.clone()), START),
+        (with(1, flush, Setting { repeats: 1, ..shy_quick }), START),
+        (Setting { overrides: 2, repeats: 1, ..ISOLATING }, START),
+        (with(1, lose, ISOLATING), START),
+        (with(1, flush, Setting { overrides: 2, ..ISOLATING }), ISOLATED),
+        (HELD, START),
+        (with(1, lose, Setting { hold_offs: 2, ..HELD }), DUE),
+        (with(1, flush, Setting { repeats: 1, ..HELD }), TRIED),
+    ]);
     let far = Setting { name: "sum, far", atomic: true, ..SUM };
     runs.push((with(3, ALL, far), START));
     runs.push((with(3, ALL, Setting { name: "three", processes: 3, ..QUICK }), START));
@@ -129,7 +158,7 @@ fn number(name: &str) -> Option<usize> {
 
 #[test]
 fn the_protocol_holds() {
-    let worlds = number("INFUSE_MODEL_WORLDS").unwrap_or(8_000);
+    let worlds = number("INFUSE_MODEL_WORLDS").unwrap_or(6_000);
     let limits = Limits { worlds, all_endings: false };
     for (setting, before) in runs() {
         let report = search(setting, before, limits);
@@ -140,12 +169,13 @@ fn the_protocol_holds() {
 
 #[test]
 fn the_protocol_holds_wherever_chance_leads() {
-    let walks = number("INFUSE_MODEL_WALKS").unwrap_or(400) as u64;
+    let walks = number("INFUSE_MODEL_WALKS").unwrap_or(300) as u64;
     for (setting, before) in runs() {
         // As many of everything as chance finds use for.
         let (faults, repeats) = (setting.faults * 3, setting.repeats * 3);
-        let commands = setting.commands * 2;
-        let setting = Setting { faults, repeats, commands, idle_looks: 40, ticks: 40, ..setting };
+        let (commands, overrides) = (setting.commands * 2, setting.overrides * 2);
+        let more = Setting { commands, overrides, hold_offs: setting.hold_offs * 3, ..setting };
+        let setting = Setting { faults, repeats, idle_looks: 40, ticks: 40, ..more };
         let report = walk(setting, before, walks, 80);
         println!("{report}");
         assert!(report.found.is_none(), "{report}");
@@ -182,6 +212,8 @@ fn a_broken_rule_is_found() {
         (Twist::CloseUntried, with(1, lose, QUICK), START, Broken::ClosedUntried),
         (Twist::SettleCleared, SUM, SUSPECT, Broken::ClearedCameTrue),
         (Twist::ClearNothing, Setting { grace: 2, ..SUM }, HEARD, Broken::Unheard),
+        (Twist::ForgetOverride, with(1, flush, ISOLATING), ISOLATED, Broken::OverrideLost),
+        (Twist::BelieveOne, SHY, START, Broken::OpenedByTooFew),
         (Twist::TakeOldPushes, QUICK, TRIED, Broken::WentBack),
     ] {
         let report = search(Setting { twist: Some(twist), ..setting }, before, limits);

@@ -21,6 +21,10 @@ pub(super) enum Twist {
     SettleCleared,
     /// A process does not clear suspicions that its calls refute.
     ClearNothing,
+    /// A storage that lost writes mends without the override that is presented.
+    ForgetOverride,
+    /// The storage opens for whoever trips, however many have seen failures.
+    BelieveOne,
     /// A process goes by any push, however old.
     TakeOldPushes,
 }

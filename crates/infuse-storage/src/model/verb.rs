@@ -1,6 +1,8 @@
 //! What is sent to the storage, and what the storage does with it.
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
+
+use infuse_core::Override;
 
 use super::{setting::Setting, time::span, twist::Twist};
 use crate::{
@@ -62,6 +64,9 @@ pub(super) enum Role {
     Check,
     /// A command: what it does here if the storage cannot be told.
     Command(infuse_core::State),
+    /// An override that is put on or taken away, which holds here alone if the storage cannot be
+    /// told.
+    Mode(bool),
     /// A lease that is given back. Nobody minds if it is not.
     GiveBack,
 }
@@ -90,6 +95,19 @@ impl Verb {
             Verb::Settle(verb) => &mut verb.presented,
             Verb::Control(verb) => &mut verb.presented,
             Verb::Seed(verb) => &mut verb.presented,
+        }
+    }
+
+    pub(super) fn overridden_mut(&mut self) -> &mut Option<Arc<Override>> {
+        match self {
+            Verb::Look(verb) => &mut verb.overridden,
+            Verb::Report(verb) => &mut verb.overridden,
+            Verb::Trip(verb) => &mut verb.overridden,
+            Verb::Clear(verb) => &mut verb.overridden,
+            Verb::Lease(verb) => &mut verb.overridden,
+            Verb::Settle(verb) => &mut verb.overridden,
+            Verb::Control(verb) => &mut verb.overridden,
+            Verb::Seed(verb) => &mut verb.overridden,
         }
     }
 
@@ -149,6 +167,9 @@ impl Verb {
             (Twist::MendNothing, verb) if newer => {
                 verb.presented_mut().generation = record.generation;
             }
+            (Twist::ForgetOverride, verb) if newer => *verb.overridden_mut() = None,
+            (Twist::BelieveOne, Verb::Trip(trip)) => trip.thresholds.min_reporters = 1,
+            (Twist::BelieveOne, Verb::Report(report)) => report.thresholds.min_reporters = 1,
             (Twist::SettleCleared, Verb::Trip(trip)) => trip.suspicion = None,
             _ => return None,
         }

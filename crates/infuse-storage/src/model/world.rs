@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use infuse_core::State;
+use infuse_core::{Outcome, State};
 
 use super::{
     action::Action,
     process::{At, Lane, Process},
     property::{Broken, Past},
     setting::Setting,
-    time::{START, span},
+    time::{START, span, ticks_of},
     twist::Twist,
     verb::{Flight, Role},
 };
@@ -29,6 +29,8 @@ pub(super) struct World {
     pub(super) faults: u8,
     pub(super) repeats: u8,
     pub(super) commands: u8,
+    pub(super) overrides: u8,
+    pub(super) hold_offs: u8,
     pub(super) idle_looks: u8,
     pub(super) past: Past,
     pub(super) broken: Option<Broken>,
@@ -46,8 +48,10 @@ impl World {
             faults: setting.faults,
             repeats: setting.repeats,
             commands: setting.commands,
+            overrides: setting.overrides,
+            hold_offs: setting.hold_offs,
             idle_looks: setting.idle_looks,
-            past: Past::default(),
+            past: Past { needed: setting.min_reporters as usize, ..Past::default() },
             broken: None,
             setting: Rc::new(setting),
         }
@@ -64,11 +68,17 @@ impl World {
         match action {
             Action::Tick => self.tick(),
             Action::Succeed(index) => self.with(index, |process, at| process.call(at, true)),
-            Action::Fail(index) => self.with(index, |process, at| process.call(at, false)),
+            Action::Fail(index) => {
+                self.note_failure(index);
+                self.with(index, |process, at| process.call(at, false));
+            }
             Action::Try(index) => self.with(index, |process, at| {
                 process.ask(at);
             }),
             Action::End(index, outcome) => {
+                if outcome == Outcome::Failure {
+                    self.note_failure(index);
+                }
                 self.with(index, |process, at| process.end_trial(at, 0, outcome));
             }
             Action::Look(index) => {
@@ -122,6 +132,12 @@ impl World {
                     process.lane(Lane::Command).push(seed);
                 });
             }
+            Action::Isolate(index) => self.set_override(index, true),
+            Action::Release(index) => self.set_override(index, false),
+            Action::HoldOff(index) => {
+                self.hold_offs -= 1;
+                self.with(index, |process, at| process.hold_off(at));
+            }
             Action::GiveUp(index, lane) => {
                 self.faults -= 1;
                 self.straggle(index, lane);
@@ -135,6 +151,7 @@ impl World {
             Action::Die(index) => self.die(index),
             Action::Flush => {
                 self.faults -= 1;
+                self.past.isolated_until = self.isolated_for_all();
                 self.past.torn = true;
                 self.replace(Record::new(span(self.now)));
             }
@@ -192,6 +209,38 @@ impl World {
     fn command(&mut self, index: usize, state: State) {
         self.commands -= 1;
         self.with(index, |process, at| process.command(at, state));
+    }
+
+    fn set_override(&mut self, index: usize, isolated: bool) {
+        self.overrides -= 1;
+        self.past.isolated_until = 0;
+        self.with(index, |process, at| process.set_override(at, isolated));
+    }
+
+    fn note_failure(&mut self, index: usize) {
+        let id = self.processes[index].id;
+        if !self.past.failed.contains(&id) {
+            self.past.failed.push(id);
+        }
+    }
+
+    /// Until when the circuit is isolated by what everybody knows, and all that is under way says;
+    /// 0 if somebody or something does not say so.
+    fn isolated_for_all(&self) -> u32 {
+        let now = span(self.now);
+        let stored = self.masters[0].as_ref().and_then(|record| record.overridden.as_ref());
+        let stored = stored.and_then(|it| it.until).filter(|_| self.stragglers.is_empty());
+        let known = |process: &Rc<Process>| {
+            let commands = &process.lanes[Lane::Command as usize];
+            let mut flights = process.lanes.iter().flatten();
+            let presents = flights.all(|flight| flight.asked.overridden.is_some());
+            let left = process.known.overridden(now).and_then(|it| it.left);
+            // One that mends is under way for a while, which makes it last so much longer.
+            left.filter(|_| presents && commands.is_empty()).map(|left| now + left)
+        };
+        let known = self.processes.iter().map(known);
+        let first = known.chain([stored]).min().flatten();
+        first.map_or(0, ticks_of)
     }
 
     fn die(&mut self, index: usize) {

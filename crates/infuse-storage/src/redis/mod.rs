@@ -34,6 +34,20 @@
 //!
 //! Times are kept in microseconds and cut at 31 years.
 //!
+//! The record of a circuit takes some hundred bytes. Where processes go by rates it takes up to
+//! 2 KiB more, however many tell of calls, and with an override's texts up to 2 KiB.
+//!
+//! # Versions
+//!
+//! The first version knew neither rates nor overrides, hold-offs, ramps and failed trials. Its
+//! processes can share circuits with those of this one, while a fleet is being upgraded:
+//!
+//! - Either reads the other's records. What the first does not know it leaves as it is: so an
+//!   override stays; all that belongs to a generation is taken for none once it has made another.
+//! - Messages are of another version: neither hears the other's pushes, and finds what they tell
+//!   by polling.
+//! - It heeds no override: what isolates a circuit for the others does not for its processes.
+//!
 //! # Strangers
 //!
 //! Processes that know the plain keys only, such as Python's, can share circuits: they set
@@ -44,6 +58,10 @@
 //!   opening runs from when a script first sees it, for the open time of the process that sees it.
 //! - While a circuit is open, another `opened_at` is an opening anew, except for the one that
 //!   belongs to the opening and may come later.
+//! - Their opening while the circuit is open, half-open or on its ramp is one more failed trial;
+//!   their closing forgets those, the ramp, and that the service asked to be left alone.
+//! - They know of no override: they go by the state below it, and what they write leaves it.
+//! - All of them are one process where several must have seen failures.
 //! - What `fail_counter` says is added to the shares. While a circuit is suspect it is at least 1,
 //!   and when it is 0 one of their calls has succeeded, which clears the suspicion.
 //!

@@ -8,10 +8,17 @@ const SERVERS_CLOCK: &str = include_str!("lua/clock.lua");
 /// What all verbs know: see each file.
 const PRELUDE: &str = concat!(
     include_str!("lua/values.lua"),
+    include_str!("lua/limits.lua"),
+    include_str!("lua/override.lua"),
+    include_str!("lua/buckets.lua"),
     include_str!("lua/fields.lua"),
     include_str!("lua/load.lua"),
     include_str!("lua/save.lua"),
     include_str!("lua/rules.lua"),
+    include_str!("lua/counting.lua"),
+    include_str!("lua/rates.lua"),
+    include_str!("lua/trials.lua"),
+    include_str!("lua/standing.lua"),
     include_str!("lua/strangers.lua"),
     include_str!("lua/view.lua"),
 );

@@ -185,7 +185,7 @@ async fn a_grant_that_comes_while_shutting_down_is_given_back() {
 async fn trials_that_say_nothing_do_not_ask_for_each_call() {
     let faulty = due().await;
     let started = Instant::now();
-    let before = Verb::of_all(&faulty.script);
+    let before = faulty.script.count_all();
     let mut made = 0;
     while started.elapsed() < 10 * SECOND {
         if let Ok(trial) = faulty.here.acquire(None).await {
@@ -195,7 +195,7 @@ async fn trials_that_say_nothing_do_not_ask_for_each_call() {
         faulty.fleet.clock.advance(MILLI);
         sleep(MILLI).await;
     }
-    let asked = Verb::of_all(&faulty.script) - before;
+    let asked = faulty.script.count_all() - before;
     assert!(asked <= 250, "{asked} commands in ten seconds");
     assert!(made >= 90, "{made} trials in ten seconds");
 }

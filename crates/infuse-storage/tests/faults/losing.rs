@@ -312,3 +312,49 @@ async fn a_command_that_is_not_heard_is_local_and_not_replayed() {
         assert_eq!(stored(&faulty).await.generation, 0);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_the_service_asks_for_meanwhile_is_told_when_it_is_back() {
+    for open in [false, true] {
+        let faulty = Faulty::new().await;
+        if open {
+            fail_times(&faulty.there, 5).await;
+            until_both(&faulty.here, &faulty.there, State::Open).await;
+        }
+        faulty.script.set_all(Gate::Error);
+        provoke(&faulty, Verb::Look).await;
+        until("it is lost", || faulty.is_lost()).await;
+        faulty.here.hold_off(60 * SECOND);
+        faulty.script.set_all(Gate::Ok);
+        until("it is found", || !faulty.is_lost()).await;
+        let_happen().await;
+        if !open {
+            fail_times(&faulty.there, 5).await;
+        }
+        until_both(&faulty.here, &faulty.there, State::Open).await;
+        let_happen().await;
+        assert_eq!(faulty.there.retry_after(), Some(60 * SECOND), "{open}");
+        assert_eq!(faulty.here.retry_after(), Some(60 * SECOND), "{open}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storage_that_lost_what_the_service_asks_for_is_told_again() {
+    let faulty = Faulty::new().await;
+    fail_times(&faulty.there, 5).await;
+    until_both(&faulty.here, &faulty.there, State::Open).await;
+    faulty.here.hold_off(60 * SECOND);
+    let_happen().await;
+    assert_eq!(faulty.there.retry_after(), Some(60 * SECOND));
+    faulty.fleet.memory.forget_all();
+    // Mended by one who had not heard of it.
+    let presented = Presented { generation: 1, state: State::Open, time_left: 5 * SECOND };
+    let look = [Look::new(CircuitKey::new("payments"), presented)];
+    let mended = faulty.fleet.memory.look(&look).await.unwrap().remove(0);
+    assert_eq!(mended.time_left, 5 * SECOND);
+    sleep(2 * SECOND).await;
+    assert_eq!(stored(&faulty).await.time_left, 60 * SECOND);
+    let_happen().await;
+    assert_eq!(faulty.there.retry_after(), Some(60 * SECOND));
+    assert_eq!(stored(&faulty).await.generation, 1);
+}

@@ -64,7 +64,7 @@ async fn a_watcher_that_missed_events_looks_at_everything() {
     let process = ProcessId::random();
     let command = |circuit: &str, number, state| {
         let token = Token { process, number };
-        [Control::new(CircuitKey::new(circuit), token, state, RESET)]
+        [Control::put(CircuitKey::new(circuit), token, state, RESET)]
     };
     // More than a watcher may be behind, the one that matters first.
     let storage = &faulty.fleet.memory;

@@ -1,4 +1,6 @@
-use infuse_storage::{Circuit, Outcome, Policy, Reach, State};
+use std::time::Duration;
+
+use infuse_storage::{Circuit, Mode, Outcome, Override, Policy, Reach, State};
 use tokio::time::sleep;
 
 use crate::{
@@ -311,4 +313,24 @@ async fn failures_from_during_a_loss_are_not_reported() {
     sleep(SECOND).await;
     let reports = faulty.script.asked(Verb::Report);
     assert!(reports.last().unwrap().what.contains("failures: 1,"), "{reports:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_under_way_while_time_passed_makes_nothing_longer() {
+    let faulty = Faulty::new().await;
+    fail_times(&faulty.there, 5).await;
+    until_both(&faulty.here, &faulty.there, State::Open).await;
+    let isolated = Override::new(Mode::Isolated).lasting(10 * SECOND);
+    assert_eq!(faulty.there.set_override(Some(isolated)).await, Reach::Fleet);
+    until("it is isolated", || faulty.here.mode() == Mode::Isolated).await;
+    sleep(SECOND / 10).await;
+    let late = SECOND / 20;
+    faulty.script.next(Verb::Look, [Gate::AnswersLate(late)]);
+    let looks = faulty.script.count(Verb::Look);
+    until("it is looked at", || faulty.script.count(Verb::Look) > looks).await;
+    faulty.fleet.clock.advance(RESET);
+    sleep(late + SECOND / 100).await;
+    assert_eq!(faulty.here.retry_after(), Some(Duration::ZERO));
+    assert_eq!(faulty.here.mode(), Mode::Enabled);
+    try_once(&faulty.here, Outcome::Success).await;
 }

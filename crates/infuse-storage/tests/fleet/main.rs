@@ -7,9 +7,16 @@ mod lifetime;
 mod looks;
 mod losses;
 mod names;
+mod origins;
+mod overrides;
+mod rates;
+mod recovery;
 mod refuted;
+mod reporters;
 mod reports;
 mod simulated;
+#[cfg(feature = "serde")]
+mod snapshots;
 mod suspicions;
 mod thresholds;
 mod trials;

@@ -107,13 +107,13 @@ async fn successes_in_a_healthy_circuit_send_nothing() {
     let circuits = ready(fleet.builder_on(Arc::new(scripted.clone()))).await;
     let circuit = circuits.circuit("payments", infuse_storage::Policy::default());
     let_happen().await;
-    let before = Verb::of_all(&scripted);
+    let before = scripted.count_all();
     for _ in 0..1_000 {
         succeed(&circuit).await;
     }
     let_happen().await;
-    assert_eq!(Verb::of_all(&scripted), before);
+    assert_eq!(scripted.count_all(), before);
     // Nothing but the poll of what was used.
     tokio::time::sleep(10 * SECOND).await;
-    assert!(Verb::of_all(&scripted) - before <= 2);
+    assert!(scripted.count_all() - before <= 2);
 }

@@ -3,12 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use infuse_storage::{
-    BoxFuture, Circuit, Clear, Control, LeaseAnswer, LeaseRequest, Look, MemoryStorage, Policy,
-    Report, Seed, Settle, State, Storage, StorageError, Trip, View, Watch,
+    BoxFuture, Circuit, Circuits, Clear, Control, LeaseAnswer, LeaseRequest, Look, Policy, Report,
+    Seed, Settle, State, Storage, StorageError, Trip, View, Watch,
+    test_util::{Fleet, Link},
 };
 use tokio::time::sleep;
 
-use crate::support::{in_step::InStep, ready};
+use crate::support::ready;
 
 const MILLI: Duration = Duration::from_millis(1);
 const TIME: Duration = Duration::from_secs(120);
@@ -16,7 +17,7 @@ const TIME: Duration = Duration::from_secs(120);
 /// A storage that is told of no success: nothing drops what is counted, and what clears a suspicion
 /// makes it come true.
 #[derive(Debug)]
-struct Unrefuted(MemoryStorage);
+struct Unrefuted(Link);
 
 impl Storage for Unrefuted {
     fn look<'a>(&'a self, looks: &'a [Look]) -> BoxFuture<'a, Result<Vec<View>, StorageError>> {
@@ -118,30 +119,32 @@ async fn scattered(circuits: &[Circuit], time: Duration) -> Option<Duration> {
     None
 }
 
+/// So many processes, whose way to the storage goes through `way`.
+async fn processes(
+    way: impl Fn(Link) -> Arc<dyn Storage> + Send + Sync + 'static,
+) -> (Fleet<Circuits>, Vec<Circuit>) {
+    let fleet = Fleet::start(16, move |seat| {
+        let builder = seat.circuits().storage(way(seat.storage()));
+        async move { ready(builder).await }
+    })
+    .await;
+    let payments = |circuits: &Circuits| circuits.circuit("payments", Policy::default());
+    let circuits = fleet.iter().map(|process| payments(process)).collect();
+    fleet.settle().await;
+    (fleet, circuits)
+}
+
 #[tokio::test(start_paused = true)]
 async fn scattered_failures_never_open_a_healthy_fleet() {
-    let fleet = InStep::new();
-    let mut circuits = Vec::new();
-    for _ in 0..16 {
-        circuits.push(fleet.join().await.circuit("payments", Policy::default()));
-    }
-    sleep(100 * MILLI).await;
+    let (_fleet, circuits) = processes(|link| Arc::new(link)).await;
     assert_eq!(scattered(&circuits, TIME).await, None);
-    assert_eq!(fleet.stored().await.generation, 0);
+    assert_eq!(circuits[0].snapshot().generation, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_what_refutes_them_they_open_it_within_a_second() {
-    let fleet = InStep::new();
-    let mut circuits = Vec::new();
-    for _ in 0..16 {
-        let storage = Arc::new(Unrefuted(fleet.memory.clone()));
-        circuits
-            .push(ready(fleet.builder_on(storage)).await.circuit("payments", Policy::default()));
-    }
-    sleep(100 * MILLI).await;
+    let (fleet, circuits) = processes(|link| Arc::new(Unrefuted(link))).await;
     let opened = scattered(&circuits, TIME).await.unwrap();
     assert!(opened < Duration::from_secs(1), "after {opened:?}");
-    sleep(10 * MILLI).await;
-    assert!(circuits.iter().all(|circuit| circuit.state() == State::Open));
+    fleet.converges_to("payments", State::Open).await;
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use infuse_storage::Policy;
+use infuse_storage::{Policy, Window};
 use tokio::time::sleep;
 use tracing::Level;
 
@@ -57,4 +57,32 @@ async fn what_this_process_itself_went_by_before_is_no_difference() {
         sleep(SECOND).await;
     }
     assert_eq!(logged.count("different thresholds"), 0, "{logged:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rates_and_how_many_must_have_seen_failures_are_compared_too() {
+    let by_half = || Policy::builder().failure_rate(0.5);
+    for (here, there) in [
+        (by_half(), by_half().window(Window::Calls(100))),
+        (by_half(), by_half().minimum_calls(30)),
+        (by_half(), Policy::builder().failure_rate(0.6)),
+        (by_half(), Policy::builder()),
+        (by_half(), by_half().min_reporters(2)),
+        (by_half(), by_half()),
+    ] {
+        let (here, there) = (here.build().unwrap(), there.build().unwrap());
+        let expected = usize::from(here != there);
+        let fleet = InStep::new();
+        let one = fleet.join().await.circuit("payments", here);
+        let two = fleet.join().await.circuit("payments", there);
+        sleep(SECOND / 10).await;
+        let (logged, _guard) = Logged::start();
+        fail(&one).await;
+        for _ in 0..5 {
+            succeed(&two).await;
+            sleep(SECOND).await;
+        }
+        let said = logged.count("different thresholds");
+        assert_eq!(said, expected, "{:?} {:?} {logged:?}", one.policy(), two.policy());
+    }
 }

@@ -58,7 +58,7 @@ async fn use_all(redis: &RedisServer, storage: &RedisStorage) {
         // It lapses at once, and a share goes by that.
         let _ = storage.report(&report(2, 1, Duration::ZERO)).await;
         let _ = storage.report(&report(3, 0, Duration::ZERO)).await;
-        let command = Control::new(key.clone(), token(1), State::Open, LONG);
+        let command = Control::put(key.clone(), token(1), State::Open, LONG);
         let _ = storage.control(&[command]).await;
         let _ = storage.probe().await;
     }
@@ -83,7 +83,7 @@ async fn the_documented_rules_are_needed() {
 async fn without_the_channel_verbs_work() {
     let (redis, storage) = allowed(&format!("~infuse:* {}", RedisStorage::ACL)).await;
     let key = CircuitKey::new("payments");
-    let command = Control::new(key.clone(), token(1), State::Open, LONG);
+    let command = Control::put(key.clone(), token(1), State::Open, LONG);
     let views = storage.control(&[command]).await.unwrap();
     assert_view(&views[0], State::Open, 1);
     let look = Look::new(key, Presented::NOTHING);

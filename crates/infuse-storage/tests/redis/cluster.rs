@@ -79,7 +79,7 @@ async fn whatever_the_namespace_the_keys_of_a_circuit_share_a_slot() {
     let mut watch = storage.watch().await.unwrap();
     for name in ["", " ", "}", "}{a}", "{", "{}", "{}a", "a{b", "a}b", "x{a}", "\r\n"] {
         let key = CircuitKey::new(name);
-        let command = Control::new(key.clone(), token(1), State::Open, LONG);
+        let command = Control::put(key.clone(), token(1), State::Open, LONG);
         let twice = storage.control(&[command.clone(), command]).await.unwrap();
         twice.iter().for_each(|view| assert_view(view, State::Open, 1));
         // `a` and `{a}` are one circuit, and are told both.

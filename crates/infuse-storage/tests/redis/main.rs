@@ -10,6 +10,7 @@ mod differential;
 #[allow(dead_code, reason = "other tests use the rest")]
 mod events;
 mod keeping;
+mod newer;
 mod rubbish;
 mod strangers;
 mod support;

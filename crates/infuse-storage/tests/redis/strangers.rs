@@ -1,5 +1,7 @@
 //! Processes that know the plain keys only, replayed by plain commands.
 
+mod newer;
+
 use std::time::Duration;
 
 use infuse_storage::{

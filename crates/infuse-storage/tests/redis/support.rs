@@ -3,8 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use infuse_storage::{
-    CircuitKey, Control, Event, KeyLayout, LeaseAnswer, LeaseRequest, Look, Outcome, Presented,
-    ProcessId, RedisConfig, RedisStorage, Report, Settle, State, Storage, Token, Trip, View, Watch,
+    CircuitKey, Command, Control, Event, KeyLayout, LeaseAnswer, LeaseRequest, Look, Outcome,
+    Presented, ProcessId, Rates, RedisConfig, RedisStorage, Report, Settle, State, Storage, Token,
+    Trip, View, Watch,
+    core::{Counts, Mode, Override, Window},
 };
 use infuse_test_servers::{RedisServer, Reply};
 use tokio::time::timeout;
@@ -17,6 +19,18 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 pub(crate) const CLOCK: &str = "clock";
 /// The endings of a circuit's keys.
 pub(crate) const ENDINGS: [&str; 5] = ["state", "fail_counter", "opened_at", "record", "shares"];
+
+/// Half of at least ten calls.
+pub(crate) const RATES: Rates = Rates {
+    window: Window::Time(Duration::from_secs(10)),
+    minimum_calls: 10,
+    failure_rate: Some(0.5),
+    slow_call_rate: None,
+};
+
+pub(crate) fn night() -> Override {
+    Override::new(Mode::Isolated).lasting(LONG).by("ada").because("a b: c\n")
+}
 
 /// For a machine that may be busy.
 pub(crate) fn config(redis: &RedisServer) -> RedisConfig {
@@ -142,8 +156,24 @@ impl Fixture {
         self.storage.settle(&settle).await.unwrap().remove(0)
     }
 
+    /// Puts an override on, or takes it away.
+    pub(crate) async fn override_by(&self, number: u64, overridden: Option<Override>) -> View {
+        let command = Command::Override(overridden.map(Arc::new));
+        let command = [Control::new(self.key.clone(), token(number), command)];
+        self.storage.control(&command).await.unwrap().remove(0)
+    }
+
+    /// Tells of calls, and goes by these rates.
+    pub(crate) async fn tell(&self, view: &View, process: ProcessId, counts: Counts) -> View {
+        let mut look = Look::new(self.key.clone(), view.into());
+        look.thresholds.rates = Some(RATES);
+        look.process = Some(process);
+        look.counts = counts;
+        self.storage.look(&[look]).await.unwrap().remove(0)
+    }
+
     pub(crate) async fn put(&self, state: State, number: u64) -> View {
-        let command = [Control::new(self.key.clone(), token(number), state, LONG)];
+        let command = [Control::put(self.key.clone(), token(number), state, LONG)];
         self.storage.control(&command).await.unwrap().remove(0)
     }
 }

@@ -1,33 +1,23 @@
 //! A fleet whose clocks are the runtime's, so that graces and ages pass together when it is paused.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use infuse_storage::{
-    CircuitKey, Circuits, CircuitsBuilder, Clock, Look, MemoryStorage, Presented, Storage, View,
+    CircuitKey, Circuits, CircuitsBuilder, Look, MemoryStorage, Presented, Storage, View,
+    test_util::TestClock,
 };
-use tokio::time::Instant;
 
 use super::{ready, scripted::Scripted};
 
-/// The runtime's clock.
-#[derive(Debug, Clone)]
-struct Runtime(Instant);
-
-impl Clock for Runtime {
-    fn now(&self) -> Duration {
-        self.0.elapsed()
-    }
-}
-
 /// A storage and a clock.
 pub(crate) struct InStep {
-    clock: Runtime,
+    clock: TestClock,
     pub(crate) memory: MemoryStorage,
 }
 
 impl InStep {
     pub(crate) fn new() -> Self {
-        let clock = Runtime(Instant::now());
+        let clock = TestClock::new();
         Self { memory: MemoryStorage::with_clock(clock.clone()), clock }
     }
 

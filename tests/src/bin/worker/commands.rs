@@ -5,12 +5,12 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::SeqCst},
     },
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use infuse_axum::{
-    Breaker, CallError, Circuit, CircuitPermit, Infuse, Listener, Reach, ServiceErrorKind,
-    StateChange,
+    Breaker, CallError, Circuit, CircuitPermit, Infuse, Listener, Override, Reach,
+    ServiceErrorKind, StateChange, config::Config,
 };
 use infuse_storage::{RedisConfig, RedisStorage};
 use serde_json::{Value, json};
@@ -22,6 +22,8 @@ const TARGET: &str = "target";
 
 pub(crate) struct Worker {
     infuse: Infuse,
+    /// What it was started with.
+    config: Config,
     circuit: Circuit,
     held: Mutex<Vec<CircuitPermit>>,
     /// Goes up when loads are to stop.
@@ -58,7 +60,9 @@ impl Worker {
         }
         let infuse = builder.start(&options.config).await?;
         let circuit = infuse.breaker(TARGET)?;
-        Ok(Self { infuse, circuit, held: Mutex::default(), round: AtomicU64::new(0) })
+        let config = options.config;
+        let (held, round) = (Mutex::default(), AtomicU64::new(0));
+        Ok(Self { infuse, config, circuit, held, round })
     }
 
     pub(crate) async fn carry_out(self: &Arc<Self>, command: &Value) -> Value {
@@ -77,6 +81,9 @@ impl Worker {
             "open" => reached(self.circuit.open().await),
             "half-open" => reached(self.circuit.half_open().await),
             "close" => reached(self.circuit.close().await),
+            "override" => self.put_override(command).await,
+            "relieve" => reached(self.circuit.set_override(None).await),
+            "reload" => self.reload(command),
             "state" => json!({ "state": self.circuit.snapshot() }),
             "circuits" => self.make(command["number"].as_u64().unwrap_or_default()),
             "memory" => json!({ "bytes": memory() }),
@@ -155,6 +162,35 @@ impl Worker {
             circuit.call(call).await.is_ok()
         });
         json!({ "panicked": call.await.is_err() })
+    }
+
+    /// Puts a mode above the one of the settings.
+    async fn put_override(&self, command: &Value) -> Value {
+        let text = |name: &str| command[name].as_str().unwrap_or_default();
+        let Ok(mode) = text("mode").parse() else { return json!({ "error": "a mode" }) };
+        let mut over = Override::new(mode).by(text("by")).because(text("reason"));
+        if let Some(millis) = command["millis"].as_u64() {
+            over = over.lasting(Duration::from_millis(millis));
+        }
+        reached(self.circuit.set_override(Some(over)).await)
+    }
+
+    /// Goes by other settings, beside those that it was started with.
+    fn reload(&self, command: &Value) -> Value {
+        let mut config = Config::builder().add_source(self.config.clone());
+        for (key, value) in command["settings"].as_object().into_iter().flatten() {
+            let value = value.as_str().unwrap_or_default();
+            config = match config.set_override(key, value) {
+                Ok(config) => config,
+                Err(error) => return json!({ "error": error.to_string() }),
+            };
+        }
+        let reloaded = config.build().map(|config| self.infuse.reload(&config));
+        match reloaded {
+            Ok(Ok(reload)) => json!({ "changed": reload.to_string() }),
+            Ok(Err(error)) => json!({ "refused": error.to_string() }),
+            Err(error) => json!({ "error": error.to_string() }),
+        }
     }
 
     /// Makes circuits, and uses each.

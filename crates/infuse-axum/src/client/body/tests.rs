@@ -10,6 +10,7 @@ use crate::{
     classify::{Classifier, ClassifyFn},
     client::{
         Transport,
+        patience::Patience,
         script::{Script, Step, Step::*},
         service::Target,
         verdict::Recorder,
@@ -26,12 +27,18 @@ fn secs(secs: u64) -> Duration {
 }
 
 fn answer(target: Target, status: u16, body: Script) -> (ServiceResponse, Recorder) {
-    let target = Arc::new(target);
-    let patience = Patience::new(target.timeout, None);
-    let (verdict, recorder) = Verdict::recorded(target);
+    answer_with(target, Response::builder().status(status), body)
+}
+
+fn answer_with(
+    target: Target,
+    answer: http::response::Builder,
+    body: Script,
+) -> (ServiceResponse, Recorder) {
+    let (mut verdict, recorder) = Verdict::recorded(Arc::new(target));
+    verdict.patience = Patience::new(verdict.rules.timeout, None);
     let source = Source::Service(SyncBody::new(Body::new(body)));
-    let answer = Response::builder().status(status).body(source).unwrap();
-    (ServiceResponse::new(answer, verdict, patience, false), recorder)
+    (ServiceResponse::new(answer.body(source).unwrap(), verdict, false), recorder)
 }
 
 fn ok(steps: &[Step]) -> (ServiceResponse, Recorder) {
@@ -84,14 +91,12 @@ async fn an_empty_body_is_a_success_at_once() {
     let target = Arc::new(target());
     let (verdict, recorder) = Verdict::recorded(target.clone());
     let source = Source::Service(SyncBody::new(Body::empty()));
-    let patience = Patience::new(target.timeout, None);
-    let _response = ServiceResponse::new(Response::new(source), verdict, patience, false);
+    let _response = ServiceResponse::new(Response::new(source), verdict, false);
     assert_eq!(recorder.outcome(), Some(Success));
     // HEAD: whatever the headers announce.
     let (verdict, recorder) = Verdict::recorded(target.clone());
     let source = Source::Service(SyncBody::new(Body::new(Script::new(&[Hang]).announcing(9))));
-    let patience = Patience::new(target.timeout, None);
-    let response = ServiceResponse::new(Response::new(source), verdict, patience, true);
+    let response = ServiceResponse::new(Response::new(source), verdict, true);
     assert_eq!(recorder.outcome(), Some(Success));
     assert_eq!(response.bytes().await.unwrap(), "");
 }
@@ -134,12 +139,13 @@ async fn dropped_while_a_read_is_pending_it_says_nothing() {
     let (mut response, verdict) = ok(&[Data("a"), Hang]);
     response.chunk().await.unwrap();
     tokio::time::timeout(secs(1), response.chunk()).await.unwrap_err();
-    drop(response);
     assert_eq!(verdict.outcome(), None);
+    drop(response);
+    assert_eq!(verdict.outcome(), Some(Ignored));
 
     let (response, verdict) = ok(&[Data("a"), Hang]);
     tokio::time::timeout(secs(1), response.bytes()).await.unwrap_err();
-    assert_eq!(verdict.outcome(), None);
+    assert_eq!(verdict.outcome(), Some(Ignored));
 }
 
 #[tokio::test(start_paused = true)]
@@ -193,8 +199,7 @@ async fn waits_add_up() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_timeout_a_stream_may_take_its_time() {
-    let mut target = target();
-    target.timeout = None;
+    let target = target().with(|rules| rules.timeout = None);
     let (response, verdict) = answer(target, 200, Script::new(&[Wait(secs(10_000)), Data("a")]));
     assert_eq!(response.text().await.unwrap(), "a");
     assert_eq!(verdict.outcome(), Some(Success));
@@ -215,11 +220,7 @@ async fn what_does_not_parse_is_the_callers_affair() {
 
 #[tokio::test]
 async fn over_the_limit_is_nobodys_failure() {
-    let limited = || {
-        let mut target = target();
-        target.body_limit = Some(4);
-        target
-    };
+    let limited = || target().with(|rules| rules.body_limit = Some(4));
     let at_limit = Script::new(&[Data("ab"), Data("cd")]);
     let (response, verdict) = answer(limited(), 200, at_limit);
     assert_eq!(response.text().await.unwrap(), "abcd");
@@ -254,26 +255,27 @@ async fn the_apps_rules_hold_for_the_body_too() {
             Ignored
         })
     });
-    let mut target = target();
-    target.classifier = Classifier::new(&[], |_| None, Some(classify)).unwrap();
-    let (response, verdict) = answer(target.clone(), 200, Script::new(&[Fail]));
+    let judged = |exclude: &[Exclusion], classify| {
+        let classifier = Classifier::new(exclude, |_| None, classify).unwrap();
+        target().with(|rules| rules.classifier = classifier)
+    };
+    let (response, verdict) = answer(judged(&[], Some(classify)), 200, Script::new(&[Fail]));
     response.bytes().await.unwrap_err();
     assert_eq!(verdict.outcome(), Some(Ignored));
 
     let classify: ClassifyFn = Arc::new(|_, _| panic!("classify"));
-    target.classifier = Classifier::new(&[], |_| None, Some(classify)).unwrap();
-    let (response, verdict) = answer(target.clone(), 200, Script::new(&[Fail]));
+    let (response, verdict) = answer(judged(&[], Some(classify)), 200, Script::new(&[Fail]));
     response.bytes().await.unwrap_err();
     assert_eq!(verdict.outcome(), Some(Failure));
 
-    target.classifier = Classifier::new(&[Exclusion::HttpStatus], |_| None, None).unwrap();
-    let (response, verdict) = answer(target.clone(), 503, Script::new(&[Data("a"), Fail]));
+    let target = judged(&[Exclusion::HttpStatus], None);
+    let (response, verdict) = answer(target, 503, Script::new(&[Data("a"), Fail]));
     assert_eq!(verdict.outcome(), None);
     response.bytes().await.unwrap_err();
     assert_eq!(verdict.outcome(), Some(Failure));
 
-    target.classifier = Classifier::new(&[Exclusion::Body], |_| None, None).unwrap();
-    let (response, verdict) = answer(target, 200, Script::new(&[Data("a"), Fail]));
+    let (response, verdict) =
+        answer(judged(&[Exclusion::Body], None), 200, Script::new(&[Data("a"), Fail]));
     response.bytes().await.unwrap_err();
     assert_eq!(verdict.outcome(), Some(Ignored));
 }

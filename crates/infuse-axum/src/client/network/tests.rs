@@ -90,7 +90,7 @@ async fn send(
     build: impl FnOnce(ServiceRequest) -> ServiceRequest,
 ) -> (Result<ServiceResponse, ServiceError>, Recorder) {
     let (verdict, recorder) = Verdict::recorded(Arc::new(target));
-    let request = build(ServiceRequest::new(verdict.target.clone(), Method::POST, &path));
+    let request = build(ServiceRequest::new(verdict.target.clone(), None, Method::POST, &path));
     (request.send_with(verdict).await, recorder)
 }
 
@@ -214,8 +214,8 @@ async fn connections_that_cannot_be_made_are_failures() {
 async fn silence_is_a_timeout() {
     for answer in [&[HANG], &["HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc\u{0}"]] {
         let (url, _) = server(answer).await;
-        let mut target = target(&url, 0);
-        target.timeout = Some(Duration::from_millis(50));
+        let timeout = Some(Duration::from_millis(50));
+        let target = target(&url, 0).with(|rules| rules.timeout = timeout);
         let (answer, verdict) = send(target, "a", |request| request).await;
         let error = match answer {
             Ok(answer) => answer.bytes().await.unwrap_err(),
@@ -223,6 +223,25 @@ async fn silence_is_a_timeout() {
         };
         assert!(error.is_timeout(), "{error:?}");
         assert_eq!(verdict.outcome(), Some(Failure));
+    }
+}
+
+#[tokio::test]
+async fn what_a_service_asks_for_is_heard() {
+    for (answer, seconds) in [
+        ("HTTP/1.1 503 No\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n", Some(7)),
+        (
+            "HTTP/1.1 429 Slow\r\ndate: Fri, 02 Jan 2099 00:00:00 GMT\r\n\
+             Retry-After: Fri, 02 Jan 2099 00:00:30 GMT\r\ncontent-length: 0\r\n\r\n",
+            Some(30),
+        ),
+        ("HTTP/1.1 500 No\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n", None),
+    ] {
+        let (url, _) = server(Box::leak(Box::new([answer]))).await;
+        let (sent, verdict) = send(target(&url, 0), "a", |request| request).await;
+        sent.unwrap();
+        let heard = verdict.verdict().unwrap().retry_after;
+        assert_eq!(heard.map(|time| time.as_secs()), seconds, "{answer}");
     }
 }
 
@@ -303,8 +322,7 @@ async fn http2_is_judged_like_http1() {
     let target = || {
         let mut target = target(&url, 0);
         target.transport = Transport::Network(client.clone());
-        target.timeout = Some(Duration::from_millis(200));
-        target
+        target.with(|rules| rules.timeout = Some(Duration::from_millis(200)))
     };
     for path in ["whole", "stream"] {
         let (answer, verdict) = send(target(), path, |request| request).await;

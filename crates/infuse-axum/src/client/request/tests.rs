@@ -12,7 +12,7 @@ use crate::{
     client::{
         Transport,
         script::{Script, Step::*},
-        verdict::Recorder,
+        verdict::{Permit, Recorder},
     },
 };
 
@@ -34,7 +34,7 @@ async fn send(
 }
 
 fn prepare(target: &Arc<Target>, method: Method, path: &str) -> ServiceRequest {
-    ServiceRequest::new(target.clone(), method, &path)
+    ServiceRequest::new(target.clone(), None, method, &path)
 }
 
 /// What came in.
@@ -162,7 +162,7 @@ async fn what_cannot_be_built_is_not_sent() {
         assert_eq!(error.kind(), ServiceErrorKind::Request, "{error:?}");
         assert_eq!(error.status(), 500);
         assert!(error.to_string().ends_with(what), "{error}");
-        assert_eq!(verdict.outcome(), None);
+        assert_eq!(verdict.outcome(), Some(Ignored));
         assert!(kept.lock().unwrap().is_empty());
     }
 }
@@ -256,7 +256,7 @@ async fn a_caller_that_goes_away_counts_as_nothing() {
     let prepared = prepare(&verdict.target, Method::GET, "a").prepare().unwrap();
     let call = prepared.send(verdict, Some(secs(5)));
     assert!(tokio::time::timeout(secs(1), call).await.is_err());
-    assert_eq!(recorder.outcome(), None);
+    assert_eq!(recorder.outcome(), Some(Ignored));
 }
 
 #[tokio::test]
@@ -300,7 +300,9 @@ async fn a_body_that_breaks_off_at_the_caller_counts_as_nothing() {
 
 #[tokio::test]
 async fn skipping_the_breaker_has_no_verdict() {
-    let verdict = Verdict::new(None, Arc::new(failing(std::io::ErrorKind::ConnectionRefused)));
+    let target = Arc::new(failing(std::io::ErrorKind::ConnectionRefused));
+    let rules = target.rules.get();
+    let verdict = Verdict::new(Permit::None, target, rules);
     let prepared = prepare(&verdict.target, Method::GET, "a").prepare().unwrap();
     let error = prepared.send(verdict, None).await.unwrap_err();
     assert_eq!(error.kind(), ServiceErrorKind::Connect);

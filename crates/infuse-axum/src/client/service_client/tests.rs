@@ -23,7 +23,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     Attempt, ServiceErrorKind, ServiceResponse,
+    classify::{Classifier, ClassifyFn, ExcludeFn},
     client::{ServiceConfig, Transport, testing},
+    reload::{LiveRules, Rules},
     settings::Exclusion,
 };
 
@@ -67,12 +69,16 @@ fn config(name: &str, circuit: &Circuit, transport: Option<Transport>) -> Servic
         name: ServiceName::with_spelling(name).unwrap(),
         circuit: circuit.clone(),
         base_url: "http://payments:8000".parse().unwrap(),
-        timeout: Some(Duration::from_secs(5)),
-        body_limit: None,
+        rules: Arc::default(),
+        below: Arc::new(|_| unreachable!("no circuit below is asked for")),
         redirects: 0,
-        exclude: Vec::new(),
         transport,
     }
+}
+
+fn judge_by(parts: &mut ClientParts, classifier: Classifier) {
+    let rules = Rules { classifier, ..Rules::default() };
+    parts.services[0].rules = Arc::new(LiveRules::new(rules));
 }
 
 fn bench_with(change: impl FnOnce(&mut ClientParts)) -> Bench {
@@ -150,6 +156,7 @@ async fn five_failures_open_and_then_nothing_reaches_the_service() {
             "code": 998603,
             "service": "payments",
             "state": "open",
+            "reason": "open",
             "retry_after": 3,
         })
     );
@@ -260,11 +267,11 @@ async fn skipping_passes_an_open_circuit_and_moves_no_count() {
 #[tokio::test]
 async fn exclusions_take_failures_out() {
     let bench = bench_with(|parts| {
-        parts.services[0].exclude = vec![Exclusion::Status(503), Exclusion::Named("teapot".into())];
-        parts.exclusions = vec![(
-            "teapot".into(),
-            Arc::new(|attempt: &Attempt<'_>| attempt.status().is_some_and(|s| s == 599)),
-        )];
+        let exclude = [Exclusion::Status(503), Exclusion::Named("teapot".into())];
+        let teapot: ExcludeFn =
+            Arc::new(|attempt: &Attempt<'_>| attempt.status().is_some_and(|s| s == 599));
+        let named = |name: &str| (name == "teapot").then(|| teapot.clone());
+        judge_by(parts, Classifier::new(&exclude, named, None).unwrap());
     });
     for status in [503, 599] {
         bench.payments.set(status);
@@ -279,9 +286,10 @@ async fn exclusions_take_failures_out() {
 #[tokio::test]
 async fn classify_is_asked_first() {
     let bench = bench_with(|parts| {
-        parts.classify = Some(Arc::new(|service, attempt| {
+        let classify: ClassifyFn = Arc::new(|service, attempt| {
             (service == "payments" && attempt.status()? == 404).then_some(Outcome::Failure)
-        }));
+        });
+        judge_by(parts, Classifier::new(&[], |_| None, Some(classify)).unwrap());
     });
     bench.payments.set(404);
     for _ in 0..5 {
@@ -338,19 +346,9 @@ async fn what_cannot_work_is_known_before_the_first_call() {
     let fails = |change: &dyn Fn(&mut ServiceConfig)| {
         let mut config = config("payments", &circuit, None);
         change(&mut config);
-        let parts = ClientParts {
-            services: vec![config],
-            exclusions: vec![("mine".into(), Arc::new(|_| true))],
-            ..ClientParts::default()
-        };
+        let parts = ClientParts { services: vec![config], ..ClientParts::default() };
         ServiceClient::new(parts).unwrap_err().to_string()
     };
-    assert_eq!(
-        fails(&|config| config.exclude = vec![Exclusion::Named("yours".into())]),
-        "service payments: \"yours\" in INFUSE_BREAKER_EXCLUDE_EXCEPTIONS is neither a built-in \
-         name (`http_status`, `server_error`, a status or a range of them, `timeout`, `connect`, \
-         `body`) nor registered in the builder, where there is mine"
-    );
     assert!(
         fails(&|config| config.base_url = "ftp://payments".parse().unwrap())
             .starts_with("service payments: the base URL has the scheme \"ftp\"; use `http`")

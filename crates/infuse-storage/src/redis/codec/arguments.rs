@@ -1,17 +1,17 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use infuse_core::Outcome;
+use infuse_core::{Cause, Outcome, Override};
 
-use crate::{
-    CircuitKey, Clear, Control, LeaseRequest, Look, Presented, Report, Seed, Settle, SuspicionId,
-    Thresholds, Trip,
+use super::{
+    limits::write_thresholds,
+    overriding::write_override,
+    view::CAUSES,
+    words::{MOST, NONE, micros},
 };
-
-/// The largest generation, and the longest time in microseconds (31 years): scripts compute with
-/// doubles, and refuse more digits than these have.
-const MOST: u64 = 999_999_999_999_999;
-/// What stands for nothing.
-const NONE: &str = "-";
+use crate::{
+    CircuitKey, Clear, Command, Control, LeaseRequest, Look, Presented, Report, Seed, Settle,
+    SuspicionId, Thresholds, Trip,
+};
 
 /// The arguments of a script for one circuit. Each verb pushes as many for every circuit.
 #[derive(Debug, Default)]
@@ -22,7 +22,8 @@ pub(in crate::redis) trait Verb: Sync {
     /// The circuit.
     fn key(&self) -> &CircuitKey;
 
-    /// What is presented, how long a stranger's opening lasts, and then what the verb takes.
+    /// What is presented, with the override, how long a stranger's opening lasts, and then what the
+    /// verb takes.
     fn arguments(&self, to: &mut Arguments);
 }
 
@@ -64,25 +65,43 @@ impl Arguments {
     }
 
     fn thresholds(&mut self, of: &Thresholds) -> &mut Self {
-        self.text(format_args!(
-            "{}:{}:{}:{}",
-            of.max_failure,
-            micros(of.reset_timeout),
-            of.success_threshold,
-            of.half_open_max_calls
-        ))
+        self.text(write_thresholds(of))
     }
 
-    fn presented(&mut self, presented: &Presented, open_time: Duration) -> &mut Self {
+    fn overridden(&mut self, overridden: Option<&Arc<Override>>) -> &mut Self {
+        match overridden {
+            Some(overridden) => self.text(write_override(overridden)),
+            None => self.text(NONE),
+        }
+    }
+
+    /// The calls that a look tells of.
+    fn told(&mut self, look: &Look) -> &mut Self {
+        let calls = |calls: u64| calls.min(MOST);
+        match look.process {
+            Some(process) if look.counts.calls > 0 => self.text(format_args!(
+                "{process}:{}:{}:{}:{}",
+                micros(look.open_time),
+                calls(look.counts.calls),
+                calls(look.counts.failures),
+                calls(look.counts.slow)
+            )),
+            _ => self.text(NONE),
+        }
+    }
+
+    fn presented(
+        &mut self,
+        presented: &Presented,
+        overridden: Option<&Arc<Override>>,
+        open_time: Duration,
+    ) -> &mut Self {
         self.number(presented.generation)
             .text(presented.state)
             .time(presented.time_left)
+            .overridden(overridden)
             .time(open_time)
     }
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(MOST).min(MOST)
 }
 
 fn outcome(outcome: Outcome) -> &'static str {
@@ -93,13 +112,23 @@ fn outcome(outcome: Outcome) -> &'static str {
     }
 }
 
+/// Causes that scripts do not know would be rubbish to them.
+fn known_cause(cause: Cause) -> Cause {
+    if CAUSES.contains(&cause) { cause } else { Cause::Failures }
+}
+
 impl Verb for Look {
     fn key(&self) -> &CircuitKey {
         &self.key
     }
 
     fn arguments(&self, to: &mut Arguments) {
-        to.presented(&self.presented, self.thresholds.reset_timeout).time_if_any(self.last_success);
+        to.presented(&self.presented, self.overridden.as_ref(), self.thresholds.reset_timeout)
+            .time_if_any(self.last_success);
+        match self.thresholds.rates {
+            Some(_) => to.thresholds(&self.thresholds).told(self),
+            None => to.text(NONE).text(NONE),
+        };
     }
 }
 
@@ -109,15 +138,15 @@ impl Verb for Report {
     }
 
     fn arguments(&self, to: &mut Arguments) {
-        to.presented(&self.presented, self.thresholds.reset_timeout)
+        to.presented(&self.presented, self.overridden.as_ref(), self.thresholds.reset_timeout)
             .text(self.process)
             .number(self.failures)
             .number(self.clears)
             .time_if_any(self.last_success)
-            .number(self.thresholds.max_failure)
             .thresholds(&self.thresholds)
             .time(self.rest)
-            .time(self.lapse);
+            .time(self.lapse)
+            .time(self.held_off);
     }
 }
 
@@ -127,12 +156,14 @@ impl Verb for Trip {
     }
 
     fn arguments(&self, to: &mut Arguments) {
-        to.presented(&self.presented, self.open_time)
+        to.presented(&self.presented, self.overridden.as_ref(), self.open_time)
             .text(self.process)
             .time(self.open_time)
             .thresholds(&self.thresholds)
             .suspicion(self.suspicion)
-            .time(self.grace);
+            .time(self.grace)
+            .text(known_cause(self.cause).as_str())
+            .number(self.failures);
     }
 }
 
@@ -142,7 +173,7 @@ impl Verb for Clear {
     }
 
     fn arguments(&self, to: &mut Arguments) {
-        to.presented(&self.presented, self.thresholds.reset_timeout)
+        to.presented(&self.presented, self.overridden.as_ref(), self.thresholds.reset_timeout)
             .suspicion(Some(self.suspicion));
     }
 }
@@ -153,7 +184,7 @@ impl Verb for LeaseRequest {
     }
 
     fn arguments(&self, to: &mut Arguments) {
-        to.presented(&self.presented, self.thresholds.reset_timeout)
+        to.presented(&self.presented, self.overridden.as_ref(), self.thresholds.reset_timeout)
             .text(self.token)
             .time(self.lease)
             .number(self.max_calls);
@@ -166,11 +197,13 @@ impl Verb for Settle {
     }
 
     fn arguments(&self, to: &mut Arguments) {
-        to.presented(&self.presented, self.open_time)
+        to.presented(&self.presented, self.overridden.as_ref(), self.open_time)
             .text(self.token)
             .text(outcome(self.outcome))
             .number(self.success_threshold)
-            .time(self.open_time);
+            .time(self.open_time)
+            .time(self.ramp)
+            .time(self.held_off);
     }
 }
 
@@ -180,10 +213,21 @@ impl Verb for Control {
     }
 
     fn arguments(&self, to: &mut Arguments) {
-        to.presented(&self.presented, self.open_time)
-            .text(self.token)
-            .text(self.state)
-            .time(self.open_time);
+        let known = self.overridden.as_ref();
+        match &self.command {
+            Command::Put { state, open_time } => to
+                .presented(&self.presented, known, *open_time)
+                .text(self.token)
+                .text(state)
+                .time(*open_time)
+                .text(NONE),
+            Command::Override(overridden) => to
+                .presented(&self.presented, known, Thresholds::default().reset_timeout)
+                .text(self.token)
+                .text(NONE)
+                .time(Duration::ZERO)
+                .overridden(overridden.as_ref()),
+        };
     }
 }
 
@@ -193,7 +237,7 @@ impl Verb for Seed {
     }
 
     fn arguments(&self, to: &mut Arguments) {
-        to.presented(&self.presented, self.open_time)
+        to.presented(&self.presented, self.overridden.as_ref(), self.open_time)
             .text(self.token)
             .text(self.state)
             .time(self.open_time)

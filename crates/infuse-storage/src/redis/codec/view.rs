@@ -1,20 +1,27 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use deadpool_redis::redis::Value;
-use infuse_core::{Cause, State};
+use infuse_core::{Cause, Counts, Override, Ramp, State};
 
+use super::{
+    limits::read_thresholds,
+    overriding::read_override,
+    words::{NONE, number},
+};
 use crate::{ProcessId, StorageError, Suspicion, SuspicionId, Thresholds, View};
 
 /// What a message begins with. Another version's are ignored: polling finds what they tell.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 /// How much is shown of an answer that makes no sense.
 const SHOWN: usize = 200;
 /// How many words of a message are of the view.
-const FIELDS: usize = 14;
-/// What stands for nothing.
-const NONE: &str = "-";
-const CAUSES: [Cause; 8] = [
+const FIELDS: usize = 18;
+/// The causes that scripts know.
+pub(super) const CAUSES: [Cause; 11] = [
     Cause::Failures,
+    Cause::FailureRate,
+    Cause::SlowCallRate,
+    Cause::Rule,
     Cause::TrialStarted,
     Cause::TrialFailed,
     Cause::TrialSucceeded,
@@ -61,7 +68,9 @@ fn decode_answer(value: &Value) -> Option<Answer> {
     let view = decode_view(&mut next)?;
     let share = next()?.count()?;
     let (granted, found_rubbish) = (next()?.flag()?, next()?.flag()?);
-    Some(Answer { view: View { share, ..view }, granted, found_rubbish })
+    let mut calls = || next()?.number();
+    let counts = Counts { calls: calls()?, failures: calls()?, slow: calls()? };
+    Some(Answer { view: View { share, counts, ..view }, granted, found_rubbish })
 }
 
 /// Reads what is pushed about a circuit: what its keys begin with, and its view.
@@ -91,6 +100,9 @@ fn decode_view<'a>(next: &mut impl FnMut() -> Option<Field<'a>>) -> Option<View>
     let successes = next()?.count()?;
     let cause = next()?.cause()?;
     let by = next()?.unless_none(Field::process)?;
+    let failed_trials = next()?.count()?;
+    let ramp = Ramp { time: next()?.time()?, left: next()?.time()? };
+    let overridden = next()?.unless_none(Field::overridden)?.map(Arc::new);
     Some(View {
         generation,
         state,
@@ -105,6 +117,10 @@ fn decode_view<'a>(next: &mut impl FnMut() -> Option<Field<'a>>) -> Option<View>
         successes,
         cause,
         by,
+        failed_trials,
+        ramp,
+        overridden,
+        counts: Counts::NONE,
     })
 }
 
@@ -169,29 +185,23 @@ impl<'a> Field<'a> {
     }
 
     fn thresholds(self) -> Option<Thresholds> {
-        let mut parts = self.text()?.split(':').map(number);
-        let mut next = || parts.next().flatten();
-        let thresholds = Thresholds {
-            max_failure: u32::try_from(next()?).ok()?,
-            reset_timeout: Duration::from_micros(next()?),
-            success_threshold: u32::try_from(next()?).ok()?,
-            half_open_max_calls: u32::try_from(next()?).ok()?,
-        };
-        parts.next().is_none().then_some(thresholds)
+        read_thresholds(self.text()?)
     }
-}
 
-/// Digits only: `parse` would take a sign.
-fn number(text: &str) -> Option<u64> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+    fn overridden(self) -> Option<Override> {
+        read_override(self.text()?)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use infuse_core::Mode;
+
     use super::*;
 
-    const MESSAGE: &str = "1 7 closed 0 0 5 1 250000 1750000000000001 00000000000000ff 1200 \
-                           5:15000000:1:2 0 manual 000000000000000a infuse:a b\nc";
+    const MESSAGE: &str = "2 7 closed 0 0 5 1 250000 1750000000000001 00000000000000ff 1200 \
+                           5:15000000:1:2 0 manual 000000000000000a 3 9000000 4000000 \
+                           isolated:60000000:ada:night%0A infuse:a b\nc";
 
     #[test]
     fn a_message_is_a_view_and_what_the_keys_begin_with() {
@@ -210,9 +220,18 @@ mod tests {
                 reset_timeout: Duration::from_secs(15),
                 success_threshold: 1,
                 half_open_max_calls: 2,
+                ..Thresholds::default()
             }),
             cause: Cause::Manual,
             by: Some(ProcessId::from_u64(10)),
+            failed_trials: 3,
+            ramp: Ramp { time: Duration::from_secs(9), left: Duration::from_secs(4) },
+            overridden: Some(Arc::new(
+                Override::new(Mode::Isolated)
+                    .lasting(Duration::from_secs(60))
+                    .by("ada")
+                    .because("night\n"),
+            )),
             ..View::new()
         };
         assert_eq!(view, expected);
@@ -220,16 +239,17 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_not_there() {
-        let text = "1 1 open 2 3 0 0 0 - - - - 0 adopted - infuse:a";
+        let text = "2 1 open 2 3 0 0 0 - - - - 0 adopted - 0 0 0 - infuse:a";
         let (_, view) = decode_message(text).unwrap();
         let times = (view.time_left.as_micros(), view.open_for.as_micros());
         assert_eq!((view.state, times), (State::Open, (2, 3)));
         assert_eq!((view.suspicion, view.thresholds, view.by), (None, None, None));
+        assert_eq!((view.failed_trials, view.ramp, view.overridden), (0, Ramp::default(), None));
     }
 
     #[test]
     fn a_message_that_is_changed_anywhere_is_ignored_or_read_and_never_panics() {
-        let words: Vec<&str> = MESSAGE.splitn(16, ' ').collect();
+        let words: Vec<&str> = MESSAGE.splitn(FIELDS + 2, ' ').collect();
         let rubbish =
             ["", "-1", "+1", "x", "1e5", "0x1", "nan", "\u{1F980}", "18446744073709551616"];
         for at in 0..words.len() - 1 {
@@ -243,7 +263,9 @@ mod tests {
         for end in 0..MESSAGE.len() {
             let _ = decode_message(&MESSAGE[..end]);
         }
-        assert_eq!(decode_message(&MESSAGE.replacen('1', "2", 1)), None);
+        for version in ["1", "3", "22"] {
+            assert_eq!(decode_message(&MESSAGE.replacen('2', version, 1)), None);
+        }
     }
 
     #[test]
@@ -253,7 +275,9 @@ mod tests {
         fields[1] = text("closed");
         fields.extend(["-", "-", "-", "-"].map(text));
         fields.extend([Value::Int(0), text("adopted"), text("-")]);
-        fields.extend([Value::Int(0), Value::Int(1), Value::Int(0)]);
+        fields.extend([0, 0, 0].map(Value::Int));
+        fields.push(text("-"));
+        fields.extend([0, 1, 0, 0, 0, 0].map(Value::Int));
         let one = |fields: &[Value]| Value::Array(vec![Value::Array(fields.to_vec())]);
 
         let answers = decode_answers(&one(&fields), 1).unwrap();

@@ -1,10 +1,21 @@
 -- The fields of the hash `record`, and how each is read and written. All are written together.
 
 local FIELDS, READ, WRITE = {}, {}, {}
-for _, field in ipairs({
+-- Fields that records of the version before do not have.
+local NEWER = {}
+
+local function has_fields(all)
+  for _, field in ipairs(all) do
+    FIELDS[#FIELDS + 1] = field[1]
+    READ[field[1]] = field[2]
+    WRITE[field[1]] = field[3] or text
+  end
+end
+
+has_fields({
   { 'generation', generation },
   { 'state', state },
-  { 'cause', cause },
+  { 'cause', cause, function(cause) return NEWER_CAUSES[cause] and 'failures' or cause end },
   { 'by', optional(process) },
   { 'opened_at', time },
   { 'open_until', time },
@@ -22,7 +33,7 @@ for _, field in ipairs({
   { 'suspected', optional(suspicion), suspicion_text },
   -- The last suspicion's id, so that the next one has another.
   { 'last_raised', time },
-  { 'thresholds', optional(thresholds) },
+  { 'thresholds', optional(thresholds), first_four },
   -- The last commands, oldest first.
   { 'commands', tokens, tokens_text },
   -- The last that was seen in the key `opened_at`. (Of the key `state` it is `state`.)
@@ -31,8 +42,27 @@ for _, field in ipairs({
   { 'awaits_opened_at', flag },
   -- The key `fail_counter` is one more than the strangers' failures, for a suspicion.
   { 'lifted', flag },
-}) do
-  FIELDS[#FIELDS + 1] = field[1]
-  READ[field[1]] = field[2]
-  WRITE[field[1]] = field[3] or text
-end
+})
+
+-- What follows is newer. Scripts of the version before leave it as it is, and may make another
+-- generation meanwhile.
+local OLDER = #FIELDS
+has_fields({
+  -- The generation that the rest is of.
+  { 'newer_of', generation },
+  -- A cause of which the version before does not know; `cause` is one of which it does.
+  { 'newer_cause', optional(newer_cause) },
+  -- The thresholds, if they are more than four.
+  { 'limits', optional(thresholds) },
+  { 'failed_trials', count },
+  { 'ramp', optional(ramp), ramp_text },
+  -- Until when the service asked to be left alone; 0 if it did not.
+  { 'held_until', time },
+  { 'buckets', buckets, buckets_text },
+  { 'reporters', reporters, reporters_text },
+  -- How many processes must have a share for the suspicion to stand.
+  { 'suspect_reporters', count },
+  -- Of whatever generation.
+  { 'override', optional(override), override_text },
+})
+for at = OLDER + 1, #FIELDS do NEWER[FIELDS[at]] = true end

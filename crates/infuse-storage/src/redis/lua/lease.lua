@@ -14,7 +14,7 @@ local function act(c, presented, token, lease, max_calls)
   if c.state == 'open' then
     if now < c.open_until then return end
     change(c, 'half-open', 'trial-started', owner(token))
-  elseif place_in(c) > 0 then
+  elseif trial_in(c) > 0 then
     return
   end
   c.leases[#c.leases + 1] = { token = token, ends = now + tonumber(lease) }

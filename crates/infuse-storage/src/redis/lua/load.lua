@@ -13,6 +13,8 @@ local function new_circuit(first_key)
     successes = 0, leases = {}, max_calls = 1,
     shares = {}, first_failure = false, clears = 0, rest_until = now,
     suspected = false, last_raised = 0, thresholds = false, commands = {},
+    failed_trials = 0, ramp = false, held_until = 0, override = false,
+    buckets = {}, reporters = {},
     seen_opened_at = false, awaits_opened_at = false, lifted = false,
     -- What the plain keys hold, and what is to be written to them.
     plain = {}, to_write = {},
@@ -49,6 +51,23 @@ local function read_plain(c, name, check)
   if not c.plain[name] then discard(c, name) end
 end
 
+-- What scripts of the version before have left as it was is of another generation.
+local function heed_newer(c, values)
+  if values.newer_of == c.generation then
+    for _, field in ipairs({ 'failed_trials', 'ramp', 'held_until', 'buckets', 'reporters' }) do
+      if values[field] ~= nil then c[field] = values[field] end
+    end
+    if values.newer_cause and c.cause == 'failures' then c.cause = values.newer_cause end
+    if c.suspected then c.suspected.min_reporters = values.suspect_reporters or 1 end
+  elseif c.suspected then
+    c.suspected.min_reporters = 1
+  end
+  if values.limits and c.thresholds and first_four(values.limits) == c.thresholds then
+    c.thresholds = values.limits
+  end
+  c.override = values.override or false
+end
+
 local function read_record(c)
   local found = read(c, 'record', 'HMGET', unpack(FIELDS))
   if not found then return end
@@ -59,11 +78,12 @@ local function read_record(c)
       any = true
       value = READ[field](found[at])
     end
-    if value == nil then all = false end
+    if value == nil and (found[at] or not NEWER[field]) then all = false end
     values[field] = value
   end
   if all then
-    for _, field in ipairs(FIELDS) do c[field] = values[field] end
+    for at = 1, OLDER do c[FIELDS[at]] = values[FIELDS[at]] end
+    heed_newer(c, values)
     c.stored = true
   elseif any then
     discard(c, 'record')
@@ -91,12 +111,19 @@ local function heed_clock(c)
   local ahead = c.written_at - now
   if ahead <= 0 then return end
   local function earlier(time) return math.max(0, time - ahead) end
-  for _, field in ipairs({ 'opened_at', 'open_until', 'changed_at', 'rest_until' }) do
+  for _, field in ipairs({ 'opened_at', 'open_until', 'changed_at', 'rest_until', 'held_until' }) do
     c[field] = earlier(c[field])
   end
   if c.first_failure then c.first_failure = earlier(c.first_failure) end
   if c.suspected then c.suspected.at = earlier(c.suspected.at) end
   for _, lease in ipairs(c.leases) do lease.ends = earlier(lease.ends) end
+  if c.ramp then c.ramp.ends = earlier(c.ramp.ends) end
+  if c.override and c.override.ends then c.override.ends = earlier(c.override.ends) end
+  for _, it in ipairs(c.buckets) do it.start, it.word = earlier(it.start), nil end
+  for _, it in ipairs(c.reporters) do
+    it.failures, it.slow = it.failures and earlier(it.failures), it.slow and earlier(it.slow)
+    it.word = nil
+  end
   c.dirty = true
 end
 

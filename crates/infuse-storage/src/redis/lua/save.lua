@@ -37,7 +37,16 @@ local function write_shares(c)
   in_parts(changed, function(...) redis.call('HSET', c.keys.shares, ...) end)
 end
 
+-- What the newer fields hold beyond what is at hand.
+local function prepare_newer(c)
+  c.newer_of = c.generation
+  c.newer_cause = NEWER_CAUSES[c.cause] and c.cause
+  c.limits = c.thresholds ~= first_four(c.thresholds) and c.thresholds
+  c.suspect_reporters = c.suspected and c.suspected.min_reporters or 0
+end
+
 local function write_record(c)
+  prepare_newer(c)
   local words = {}
   for at, field in ipairs(FIELDS) do
     local value = c[field]
@@ -49,7 +58,8 @@ end
 
 -- Whether it says no more than no record would.
 local function is_blank(c)
-  return c.generation == 0 and not next(c.shares) and c.clears == 0
+  return c.generation == 0 and not next(c.shares) and c.clears == 0 and c.held_until == 0
+    and not next(c.buckets) and not next(c.reporters)
 end
 
 local function save(c)

@@ -1,4 +1,6 @@
-local function act(c, presented, token, outcome, success_threshold, open_time)
+local function act(
+  c, presented, token, outcome, success_threshold, open_time, ramp_time, held_off
+)
   if not compare(c, presented) then return end
   c.leases = running(c)
   local place
@@ -8,13 +10,13 @@ local function act(c, presented, token, outcome, success_threshold, open_time)
   if not place then return end
   table.remove(c.leases, place)
   c.dirty, c.pushed = true, true
+  hold_off(c, tonumber(held_off))
   if outcome == 'failure' then
-    change(c, 'open', 'trial-failed', owner(token))
-    c.open_until = now + tonumber(open_time)
+    open(c, 'trial-failed', owner(token), tonumber(open_time))
   elseif outcome == 'success' then
     c.successes = math.min(c.successes + 1, MOST_COUNT)
     if c.successes >= tonumber(success_threshold) then
-      change(c, 'closed', 'trial-succeeded', owner(token))
+      close(c, owner(token), tonumber(ramp_time))
     end
   end
 end

@@ -8,8 +8,9 @@ local function adopt(c, state, open_time)
   c.opens = false
   if state == 'closed' then c.to_write.fail_counter, c.theirs = nil, theirs end
   if state == 'open' then
-    -- Their clock is not compared with ours: it runs from now.
-    c.open_until = now + open_time
+    -- Their clock is not compared with ours: it runs from now. Of a service that asked to be left
+    -- alone they do not know.
+    c.open_until = math.max(now + open_time, c.held_until)
     c.awaits_opened_at = not opened_at or opened_at == c.seen_opened_at
   end
 end

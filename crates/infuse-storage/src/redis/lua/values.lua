@@ -5,12 +5,19 @@ local MOST_COUNT = 4294967295
 local MOST_GENERATION = 999999999999999
 local MOST_TIME = 9000000000000000
 
+-- How long ago that was.
+local function since(time) return math.max(0, now - time) end
+-- How long until then.
+local function left(time) return math.max(0, time - now) end
+
 local STATES = { ['closed'] = true, ['open'] = true, ['half-open'] = true }
 local CAUSES = {
   ['failures'] = true, ['trial-started'] = true, ['trial-failed'] = true,
   ['trial-succeeded'] = true, ['manual'] = true, ['seed'] = true, ['fallback'] = true,
   ['adopted'] = true,
 }
+-- Those that scripts of the version before do not know.
+local NEWER_CAUSES = { ['failure-rate'] = true, ['slow-call-rate'] = true, ['rule'] = true }
 
 -- A number as text. `..` would write 1.8e15 as "1.8e+15".
 local function digits(value)
@@ -29,6 +36,7 @@ local function generation(text) return number(text, MOST_GENERATION) end
 local function time(text) return number(text, MOST_TIME) end
 local function state(text) return STATES[text] and text or nil end
 local function cause(text) return CAUSES[text] and text or nil end
+local function newer_cause(text) return NEWER_CAUSES[text] and text or nil end
 
 local function process(text)
   return #text == 16 and text:find('^[0-9a-f]+$') and text or nil
@@ -53,15 +61,6 @@ end
 local function flag(text)
   if text == '1' then return true end
   if text == '' then return false end
-end
-
--- They are only kept and handed on: the failures that open, the open time, the successes that
--- close, the trials at once.
-local function thresholds(text)
-  local failures, open_time, successes, calls = text:match('^(%d+):(%d+):(%d+):(%d+)$')
-  local valid = failures and count(failures) and time(open_time) and count(successes)
-    and count(calls)
-  return valid and text or nil
 end
 
 local function suspicion(text)

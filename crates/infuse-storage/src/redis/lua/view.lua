@@ -1,12 +1,14 @@
 -- What is told about a circuit: in answers, and as a message to all that listen.
 
-local VERSION = '1'
+-- Those of another version are not understood, on either side: polling finds what they tell.
+local VERSION = '2'
 
 local function view(c)
   local suspected = c.suspected
   local time_left = 0
   if c.state == 'open' then time_left = left(c.open_until) end
-  if c.state == 'half-open' then time_left = place_in(c) end
+  if c.state == 'half-open' then time_left = trial_in(c) end
+  local ramps = is_ramping(c)
   return {
     c.generation,
     c.state,
@@ -22,6 +24,10 @@ local function view(c)
     c.successes,
     c.cause,
     c.by or '-',
+    failed_trials(c),
+    ramps and c.ramp.time or 0,
+    ramps and left(c.ramp.ends) or 0,
+    shown_override(c.override),
   }
 end
 
@@ -38,5 +44,8 @@ local function answer(c)
   fields[#fields + 1] = c.share or 0
   fields[#fields + 1] = c.granted and 1 or 0
   fields[#fields + 1] = c.found_rubbish and 1 or 0
+  for _, what in ipairs({ 'calls', 'failures', 'slow' }) do
+    fields[#fields + 1] = c.counts and c.counts[what] or 0
+  end
   return fields
 end

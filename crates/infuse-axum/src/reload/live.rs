@@ -1,0 +1,177 @@
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+use infuse_storage::{Circuit, Circuits, Policy};
+
+use super::{LiveRules, Rules};
+use crate::{
+    classify::{Classifier, ClassifyFn, ExcludeFn},
+    listeners::Listeners,
+    settings::{BreakerSettings, KnownNames, ServiceName, ServiceSettings, Settings},
+};
+
+/// Gets or makes a circuit below a service, by its name there.
+pub(crate) type Below = Arc<dyn Fn(&str) -> Circuit + Send + Sync>;
+
+/// What the application said in its builder, as far as it is needed when settings are read.
+pub(crate) struct Builder {
+    pub(crate) known: KnownNames,
+    pub(crate) service_name: Option<ServiceName>,
+    pub(crate) has_storage: bool,
+    pub(crate) listeners: Listeners,
+    pub(crate) classify: Option<ClassifyFn>,
+    pub(crate) exclusions: Vec<(String, ExcludeFn)>,
+}
+
+/// The settings that hold, and all that goes by them.
+pub(crate) struct Live {
+    pub(crate) circuits: Circuits,
+    pub(super) builder: Builder,
+    settings: RwLock<Arc<Settings>>,
+    rules: BTreeMap<ServiceName, Arc<LiveRules>>,
+    /// Held by a reload, so that there is one at a time.
+    pub(super) reloading: Mutex<()>,
+}
+
+impl Live {
+    pub(crate) fn new(circuits: Circuits, builder: Builder, settings: Settings) -> Self {
+        let rules = |service: &ServiceSettings| {
+            let rules = builder.rules(&settings, service);
+            (service.name.clone(), Arc::new(LiveRules::new(rules)))
+        };
+        let rules = settings.services.values().map(rules).collect();
+        let settings = RwLock::new(Arc::new(settings));
+        Self { circuits, builder, settings, rules, reloading: Mutex::default() }
+    }
+
+    /// The settings that hold.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        // Only a pointer is copied under the lock, here and below, which cannot panic.
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn replace(&self, settings: Arc<Settings>) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+
+    /// What the calls to a service go by. Services neither come nor go.
+    pub(crate) fn rules(&self, service: &ServiceName) -> Arc<LiveRules> {
+        self.rules.get(service).cloned().unwrap_or_default()
+    }
+
+    /// The circuit of this name, made if there is none.
+    pub(crate) fn circuit(&self, name: &ServiceName) -> Circuit {
+        self.circuit_named(name.as_str(), name)
+    }
+
+    /// What makes the circuits below a service.
+    pub(crate) fn below(self: &Arc<Self>, service: &ServiceName) -> Below {
+        let (live, service) = (Arc::clone(self), service.clone());
+        Arc::new(move |name| live.circuit_named(&format!("{service}/{name}"), &service))
+    }
+
+    /// The circuit of this name, which behaves as is set for `like`.
+    fn circuit_named(&self, name: &str, like: &ServiceName) -> Circuit {
+        self.circuit_by(self.settings(), name, like)
+    }
+
+    /// [`circuit_named`](Self::circuit_named) by settings that held a moment ago.
+    fn circuit_by(&self, mut settings: Arc<Settings>, name: &str, like: &ServiceName) -> Circuit {
+        let mut made = false;
+        let circuit = self.circuits.circuit_with(name, |circuit| {
+            made = true;
+            let breaker = settings.breaker_for(like);
+            let circuit = circuit.policy(policy(&settings, like)).mode(breaker.mode);
+            let listeners = self.builder.listeners.of(breaker);
+            listeners.fold(circuit, |circuit, listener| circuit.shared_listener(listener))
+        });
+        // A reload that came meanwhile may have looked for circuits before there was this one.
+        let mut now = self.settings();
+        while made && !Arc::ptr_eq(&now, &settings) {
+            change(&circuit, like, &settings, &now);
+            settings = std::mem::replace(&mut now, self.settings());
+        }
+        circuit
+    }
+}
+
+impl Builder {
+    /// What the calls to a service go by.
+    pub(super) fn rules(&self, settings: &Settings, service: &ServiceSettings) -> Rules {
+        Rules {
+            timeout: Some(service.timeout),
+            body_limit: service.body_limit,
+            classifier: self.classifier(&service.breaker),
+            retry_after_jitter: settings.retry_after_jitter,
+            max_circuits: usize::try_from(service.max_circuits).unwrap_or(usize::MAX),
+        }
+    }
+
+    fn classifier(&self, breaker: &BreakerSettings) -> Classifier {
+        let named = |name: &str| {
+            let known = self.exclusions.iter().find(|(registered, _)| registered == name);
+            known.map(|(_, exclude)| Arc::clone(exclude))
+        };
+        // Settings were checked against the same names.
+        Classifier::new(&breaker.exclude, named, self.classify.clone()).unwrap_or_default()
+    }
+}
+
+/// The policy of the circuits that behave as is set for this name.
+fn policy(settings: &Settings, like: &ServiceName) -> Policy {
+    let timeout = settings.service(like.key()).map(|service| service.timeout);
+    // Settings are checked by the same limits when they are read.
+    settings.breaker_for(like).policy(timeout).unwrap_or_default()
+}
+
+/// Changes what differs by the settings. What code has put on the circuit stays where they have not
+/// changed, and an override stays above its mode in any case.
+pub(super) fn change(circuit: &Circuit, like: &ServiceName, old: &Settings, new: &Settings) {
+    let (before, after) = (policy(old, like), policy(new, like));
+    if before != after {
+        circuit.set_policy(after);
+    }
+    let (before, after) = (old.breaker_for(like).mode, new.breaker_for(like).mode);
+    if before != after {
+        circuit.set_mode(after);
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live").field("settings", &self.settings()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use config::Config;
+    use infuse_storage::core::Mode;
+
+    use super::*;
+    use crate::Infuse;
+
+    fn config(failures: u32, mode: &str) -> Config {
+        let config = Config::builder().set_override("infuse_breaker_max_failure", failures);
+        let config = config.unwrap().set_override("infuse_breaker_mode", mode).unwrap();
+        config.build().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_circuit_that_is_made_during_a_reload_goes_by_the_new_settings() {
+        let infuse = Infuse::builder().start(&config(1, "observe")).await.unwrap();
+        let live = infuse.live();
+        let name = ServiceName::parse("database").unwrap();
+        let before = live.settings();
+        live.reload(&config(2, "disabled")).unwrap();
+        live.reload(&config(3, "isolated")).unwrap();
+        let circuit = live.circuit_by(before, "database", &name);
+        assert_eq!((circuit.policy().max_failure(), circuit.mode()), (3, Mode::Isolated));
+        // And below a service.
+        let below = live.below(&name)("reads");
+        assert_eq!((below.name(), below.policy().max_failure()), ("database/reads", 3));
+    }
+}

@@ -1,0 +1,121 @@
+use std::{slice, sync::Arc};
+
+use infuse_core::{Cause, Mode, Override, State};
+
+use crate::{Circuit, Command, Control, circuit::Parts, hub::lock, known::Heard, modes};
+
+/// How far a command reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a command may have been carried out in this process alone"]
+pub enum Reach {
+    /// The storage has it: it holds for all.
+    Fleet,
+    /// The storage could not be told: it holds in this process alone, and will not be repeated.
+    Local,
+}
+
+/// Manual control, for the whole fleet. Each returns when the storage has it, or says that it
+/// holds in this process alone.
+impl Circuit {
+    /// Opens the circuit, now and for the reset timeout. It ends by a trial, like any opening.
+    pub async fn open(&self) -> Reach {
+        self.put(State::Open).await
+    }
+
+    /// Opens the circuit half: the next call is a trial.
+    pub async fn half_open(&self) -> Reach {
+        self.put(State::HalfOpen).await
+    }
+
+    /// Closes the circuit and counts anew.
+    pub async fn close(&self) -> Reach {
+        self.put(State::Closed).await
+    }
+
+    /// Closes the circuit and forgets everything that was counted.
+    pub async fn reset(&self) -> Reach {
+        self.put(State::Closed).await
+    }
+
+    async fn put(&self, state: State) -> Reach {
+        let Parts { breaker, .. } = self.parts();
+        let open_time = breaker.policy().reset_timeout();
+        if self.tell(Command::Put { state, open_time }).await {
+            return Reach::Fleet;
+        }
+        breaker.put(state, Cause::Manual);
+        Reach::Local
+    }
+
+    /// Tells the storage of a command; whether it has it.
+    async fn tell(&self, command: Command) -> bool {
+        let Parts { node, hub, .. } = self.parts();
+        if hub.standing.is_alone() {
+            return false;
+        }
+        let asked = node.ask_storage(hub.now());
+        let mut command = Control::new(node.key.clone(), hub.next_token(), command);
+        command.presented = asked.presented;
+        command.overridden = asked.overridden.clone();
+        let command = [command];
+        let about = slice::from_ref(node);
+        match hub.twice_for(about, || hub.storage.control(&command)).await {
+            Ok(views) => {
+                let view = views.first();
+                view.inspect(|view| node.learn(hub, view, Heard::Answered(&asked))).is_some()
+            }
+            Err(error) => {
+                hub.lose(&error);
+                false
+            }
+        }
+    }
+}
+
+/// Modes. None changes the state.
+impl Circuit {
+    /// The mode that holds: an override's, until it ends, else that of this process's settings.
+    pub fn mode(&self) -> Mode {
+        self.breaker().mode()
+    }
+
+    /// Changes the mode of this process's settings. It holds where there is no
+    /// [override](Self::set_override).
+    pub fn set_mode(&self, mode: Mode) {
+        let before = self.mode();
+        self.breaker().set_mode(mode);
+        if self.mode() != before {
+            modes::say_set(self.breaker());
+        }
+    }
+
+    /// What someone put above the modes of the settings, with what is left of it; `None` if nobody
+    /// did, or it has ended.
+    pub fn overridden(&self) -> Option<Override> {
+        self.breaker().overridden()
+    }
+
+    /// Puts a mode above those of the settings, in every process, or takes it away. It ends by
+    /// itself if it [is to](Override::lasting), whoever put it on. Its being changed is logged in
+    /// each process, with who did it and why.
+    ///
+    /// The state stays, with its times; what was counted goes, and so do the trials under way.
+    ///
+    /// While the storage is lost it holds in this process alone. It ends when the storage is back,
+    /// whose word holds then: an override that there was before, or none.
+    pub async fn set_override(&self, over: Option<Override>) -> Reach {
+        if self.tell(Command::Override(over.clone().map(Arc::new))).await {
+            return Reach::Fleet;
+        }
+        let Parts { breaker, node, .. } = self.parts();
+        let before = breaker.overridden();
+        {
+            // Under the lock, so that what the storage says from now on ends it.
+            let mut known = lock(&node.known);
+            known.override_here();
+            breaker.set_override(over.clone());
+        }
+        modes::say(breaker, before.as_ref(), over.as_ref());
+        Reach::Local
+    }
+}
