@@ -236,6 +236,7 @@ async fn circuits_are_listed_from_the_start() {
         "shared": true,
         "suspect": false,
         "fleet_failures": 0,
+        "max_failure": 2,
         "failed_trials": 0,
         "mode": "enabled",
         "override": null,

@@ -39,8 +39,8 @@ pub struct Opened {
     pub cause: Cause,
     /// How long it is open.
     pub open_time: Duration,
-    /// Whether failures of [our own side](Origin::Local) had a part in it, where the policy tells
-    /// them apart: then it is no matter for others.
+    /// Whether failures of [our own side](Origin::Local) had a part in it, without which it would not
+    /// have been, where the policy tells them apart: then it is no matter for others.
     pub local: bool,
 }
 

@@ -149,7 +149,8 @@ impl Circuits {
         Reach::Local
     }
 
-    /// Stops sharing: leases are given back, what is pending is told, the tasks end. Calls are
+    /// Stops sharing: leases are given back, what is pending is told, the tasks end. (Calls that only
+    /// a rate would count, and that were not told yet, are not.) Calls are
     /// still guarded afterwards, in this process alone. It takes at most twice the storage's
     /// timeout, once for what is under way and once for the rest, and no more than 2 s; and may be
     /// repeated.

@@ -2,7 +2,9 @@ use std::{slice, sync::Arc};
 
 use infuse_core::{Cause, Mode, Override, State};
 
-use crate::{Circuit, Command, Control, circuit::Parts, hub::lock, known::Heard, modes};
+use crate::{
+    Circuit, Command, Control, Thresholds, circuit::Parts, hub::lock, known::Heard, modes,
+};
 
 /// How far a command reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,12 +51,13 @@ impl Circuit {
 
     /// Tells the storage of a command; whether it has it.
     async fn tell(&self, command: Command) -> bool {
-        let Parts { node, hub, .. } = self.parts();
+        let Parts { breaker, node, hub } = self.parts();
         if hub.standing.is_alone() {
             return false;
         }
         let asked = node.ask_storage(hub.now());
         let mut command = Control::new(node.key.clone(), hub.next_token(), command);
+        command.thresholds = Thresholds::from(&breaker.policy());
         command.presented = asked.presented;
         command.overridden = asked.overridden.clone();
         let command = [command];

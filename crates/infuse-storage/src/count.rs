@@ -52,6 +52,15 @@ pub(crate) struct Here {
     pub(crate) metered: bool,
 }
 
+impl Here {
+    /// Whether the breaker, on the storage's return, is to become what that says although nothing
+    /// has changed there: it is something else, or has a window of calls that were counted alone,
+    /// which must not open the fleet. While half-open that would lose the trials under way.
+    pub(crate) fn must_follow(&self, state: State) -> bool {
+        self.state != state || (self.metered && state == State::Closed)
+    }
+}
+
 /// What becomes of failures that were counted here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reporting {

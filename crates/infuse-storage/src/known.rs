@@ -8,7 +8,7 @@ use crate::{
     alone::Alone,
     count::{Count, CountAsked, Here},
     run::{Baseline, Run},
-    seldom::{HeldOff, Seldom},
+    seldom::{HeldOff, Overridden, Seldom},
     trust::{Reaches, Tripping, Trust},
     when::When,
 };
@@ -128,6 +128,10 @@ impl Known {
         self.seldom.as_ref()?.overridden.as_ref()?.at(now)
     }
 
+    fn shown_override(&self) -> Option<Overridden> {
+        self.seldom()?.overridden.clone()
+    }
+
     /// Whether there was an override when the storage last said something.
     pub(crate) fn has_override(&self) -> bool {
         self.seldom().is_some_and(|seldom| seldom.overridden.is_some())
@@ -153,9 +157,9 @@ impl Known {
             return Learnt { step: Step::Nothing, suspect: false, mode: false };
         }
         let agrees = self.agrees(view);
+        let (before, was) = ((self.generation, self.state), self.shown_override());
         if !agrees {
             self.count = Count::of(view, here.now);
-            self.trust.changed(view, here.process, here.now, here.reset_timeout);
         }
         let (asked, pushed) = match heard {
             Heard::Pushed => (None, true),
@@ -170,10 +174,15 @@ impl Known {
         let ago = if agrees { heard.ago(here.now) } else { Some(Duration::ZERO) };
         let mode = self.learn_override(view, ago, here.now);
         self.take(view, here.now);
+        // The one change since was that of the override, by which the circuit stays as it was.
+        let only_mode =
+            before == (view.generation.wrapping_sub(1), view.state) && was != self.shown_override();
+        if !agrees && !only_mode {
+            self.trust.changed(view, here.process, here.now, here.reset_timeout);
+        }
         let step = if returning && view.state == State::Closed && here.state == State::Open {
             Step::TryHere
-        } else if !agrees || (returning && (here.state != view.state || here.metered)) {
-            // Also to empty a window: what was counted alone must not open the fleet.
+        } else if !agrees || (returning && here.must_follow(view.state)) {
             Step::Follow
         } else {
             Step::Refresh
@@ -181,12 +190,17 @@ impl Known {
         if step == Step::TryHere {
             // The run goes on, also into a new generation: what was counted alone is not told.
             self.count.baseline = Baseline::of(here.run, 0);
+        } else if step == Step::Follow {
+            // The run has ended with what was counted.
+            self.count.baseline = Baseline::default();
         }
         if let Some(seldom) = self.seldom.as_mut().filter(|_| !agrees) {
             seldom.counts = Counts::NONE;
             match step {
                 // It does not close here yet.
                 Step::TryHere => seldom.held_off.untell(),
+                // Here and in the record it stays.
+                _ if only_mode => {}
                 _ => seldom.held_off.changed(view),
             }
         }
@@ -376,6 +390,49 @@ mod tests {
         let closed = view(0, State::Closed);
         assert_eq!(known.learn(&closed, Heard::Pushed, &metered).step, Step::Follow);
         assert_eq!(known.learn(&closed, Heard::Pushed, &metered).step, Step::Refresh);
+    }
+
+    #[test]
+    fn a_window_does_not_cost_the_trials_under_way_their_circuit() {
+        for state in [State::Open, State::HalfOpen] {
+            let mut known = Known { returning: true, state, ..Known::nothing() };
+            let metered = Here { metered: true, ..here(state) };
+            let learnt = known.learn(&view(0, state), Heard::Pushed, &metered);
+            assert_eq!(learnt.step, Step::Refresh, "{state}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_ends_with_the_window_is_counted_anew() {
+        let mut known = Known { returning: true, ..Known::nothing() };
+        known.forget(Run { number: 0, failures: 3 });
+        let metered = Here { metered: true, ..here(State::Closed) };
+        assert_eq!(known.learn(&View::new(), Heard::Pushed, &metered).step, Step::Follow);
+        let shares =
+            [1, 2, 3].map(|failures| known.count.baseline.share(Run { number: 0, failures }));
+        assert_eq!(shares, [1, 2, 3]);
+    }
+
+    #[test]
+    fn an_override_changes_nothing_but_the_mode() {
+        let mut known = Known::nothing();
+        let apart = Trust { apart_until: (9 * SECOND).into(), ..Trust::default() };
+        known.trust = apart;
+        known.hold_off(9 * SECOND, SECOND, SECOND);
+        let isolated = Arc::new(Override::new(infuse_core::Mode::Isolated));
+        let over = |generation, state| View {
+            overridden: Some(Arc::clone(&isolated)),
+            ..view(generation, state)
+        };
+        assert_eq!(step(&mut known, &over(1, State::Closed), State::Closed), Step::Follow);
+        assert_eq!(known.trust, apart);
+        assert_eq!(known.held_off(SECOND), 9 * SECOND);
+        // Taken away, and closed by hand at once: that is more than one change.
+        step(&mut known, &view(3, State::Closed), State::Closed);
+        assert_eq!(known.trust, Trust::default());
+        known.trust = apart;
+        step(&mut known, &over(4, State::Open), State::Closed);
+        assert_eq!(known.trust, Trust::default());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use infuse_core::{Breaker, Outcome};
+use infuse_core::{Breaker, Outcome, State};
 use tokio::{join, time::timeout};
 
 use crate::{
@@ -132,7 +132,11 @@ impl Ask {
         let snapshot = self.breaker.snapshot();
         let holds = answer.granted
             && self.node.generation() == answer.view.generation
-            && snapshot.retry_after == Some(Duration::ZERO);
+            && match snapshot.state {
+                State::Closed => false,
+                State::Open => snapshot.retry_after == Some(Duration::ZERO),
+                State::HalfOpen => true,
+            };
         if !holds {
             if !answer.granted && self.node.generation() == answer.view.generation {
                 // By the storage's clock the open time is not over: until then nobody asks.

@@ -204,6 +204,8 @@ fn take_counts(hub: &Hub, node: &Node, known: &Known) -> Counts {
         return Counts::NONE;
     }
     let counts = breaker.take_deltas().counts;
-    // What was counted while the storage was lost is told nobody.
-    if hub.standing.is_alone() || known.returning { Counts::NONE } else { counts }
+    // What was counted while the storage was lost is told nobody; nor what one counts that may be
+    // sick itself, and opens only itself.
+    let apart = known.trust.is_apart(hub.now()) && !known.count.others_fail();
+    if hub.standing.is_alone() || known.returning || apart { Counts::NONE } else { counts }
 }

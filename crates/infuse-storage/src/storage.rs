@@ -68,7 +68,8 @@
 //! [`Look::open_time`], by whoever looked; there is no suspicion, because successes count too.
 //! Where its sender asks for more than one process, so many must have told of failures (of slow
 //! calls) in the window, or have a share; the last sixteen that did are known, and sixteen stand
-//! for any number. Any look that has rates is answered with the sum of its window. Every change of
+//! for any number. The buckets are one circuit's, whatever windows its processes go by: who asks for
+//! a much longer window than the others finds less in it. Any look that has rates is answered with the sum of its window. Every change of
 //! the generation empties the buckets.
 //!
 //! **Open time.** A circuit is open for as long as whoever opened it says. [`View::failed_trials`]
@@ -664,6 +665,8 @@ pub struct Control {
     pub token: Token,
     /// What is to be done.
     pub command: Command,
+    /// What the process goes by.
+    pub thresholds: Thresholds,
 }
 
 /// What is to be done with a circuit.
@@ -690,7 +693,8 @@ impl Control {
 
     /// A command by one who knows nothing of the circuit.
     pub fn new(key: CircuitKey, token: Token, command: Command) -> Self {
-        Self { key, presented: Presented::NOTHING, overridden: None, token, command }
+        let thresholds = Thresholds::default();
+        Self { key, presented: Presented::NOTHING, overridden: None, token, command, thresholds }
     }
 }
 

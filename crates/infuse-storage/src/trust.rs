@@ -15,7 +15,8 @@ const APART_FOR: u32 = 10;
 pub(crate) struct Trust {
     /// Its trip is told, and not answered yet.
     pub(crate) telling: bool,
-    /// The circuit is open because of its trip, and no trial of another process has failed since.
+    /// The circuit is open because of its trip, or of the calls that it told, and no trial of another
+    /// process has failed since.
     pub(crate) tripped: bool,
     /// Until when it opens only itself.
     pub(crate) apart_until: When,
@@ -88,7 +89,9 @@ impl Trust {
                 self.tripped = mine && (was.tripped || was.telling);
             }
             (State::HalfOpen, Cause::TrialStarted) => self.tripped = was.tripped,
-            // By calls that failed, in a row or by a rate.
+            // By a look at what all have told, without a trip.
+            (State::Open, Cause::FailureRate | Cause::SlowCallRate) => self.tripped = mine,
+            // By calls that failed in a row.
             (State::Open, cause) if !is_asked_for(cause) => self.tripped = mine && was.telling,
             (State::Closed, Cause::TrialSucceeded) if was.tripped && !mine => {
                 self.apart_until =
@@ -219,6 +222,13 @@ mod tests {
             change(&mut trust, State::Open, cause, ME);
             change(&mut trust, State::Closed, Cause::TrialSucceeded, OTHER);
             assert!(trust.is_apart(SECOND), "{cause:?}");
+        }
+        // Also one that a look has made of what all told.
+        for (by, apart) in [(ME, true), (OTHER, false)] {
+            let mut trust = Trust::default();
+            change(&mut trust, State::Open, Cause::FailureRate, by);
+            change(&mut trust, State::Closed, Cause::TrialSucceeded, OTHER);
+            assert_eq!(trust.is_apart(SECOND), apart);
         }
         let mut trust = Trust { telling: true, ..Trust::default() };
         change(&mut trust, State::Open, Cause::Manual, ME);

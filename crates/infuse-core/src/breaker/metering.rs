@@ -130,6 +130,16 @@ impl Breaker {
         self.meter().is_some_and(|meter| meter.window.has_local(Moment { epoch, now }))
     }
 
+    /// Whether a rate of this epoch is reached only with calls that are counted as `local`, or half
+    /// of its calls are such.
+    #[cold]
+    pub(super) fn is_rate_of_locals(&self, epoch: u64) -> bool {
+        let at = Moment { epoch, now: micros(self.time.now()) };
+        self.meter().is_some_and(|meter| {
+            meter.window.has_local(at) && !meter.is_reached_by_half(meter.window.shared_counts(at))
+        })
+    }
+
     /// The meter, made to go by a policy, if there is something to judge by then. For whoever holds
     /// the lock.
     pub(super) fn prepare_meter(&self, policy: &Policy) -> Option<&Meter> {

@@ -174,19 +174,21 @@ impl Breaker {
     }
 
     /// How long until a call may be let through: zero if one may be now, or as soon as a trial
-    /// under way is over; `None` while the circuit is closed. By its state, whatever its mode.
+    /// under way is over; `None` while the circuit is closed. A half-open one whose service asked
+    /// this process to be left alone lets none through until then. By its state, whatever its mode.
     pub fn retry_after(&self) -> Option<Duration> {
         let now = micros(self.time.now());
-        let _cold = lock(&self.cold);
-        self.left(now)
+        let cold = lock(&self.cold);
+        self.left(&cold, now)
     }
 
     /// For whoever holds the lock.
-    fn left(&self, now: u64) -> Option<Duration> {
+    fn left(&self, cold: &Cold, now: u64) -> Option<Duration> {
         match self.word().state() {
             State::Closed => None,
             State::Open => Some(Duration::from_micros(self.until_due(now))),
-            State::HalfOpen => Some(Duration::ZERO),
+            // How long a trial takes nobody knows; how long the service asked for is known.
+            State::HalfOpen => Some(Duration::from_micros(cold.held_off_until.saturating_sub(now))),
         }
     }
 
@@ -203,7 +205,7 @@ impl Breaker {
             success_counter: word.successes(),
             epoch: word.epoch(),
             opened_at: cold.opened_at,
-            retry_after: self.left(now),
+            retry_after: self.left(&cold, now),
             trials: u32::try_from(cold.trials.len()).unwrap_or(u32::MAX),
             failed_trials: cold.failed_trials,
             max_failure: cold.policy.has_max_failure().then(|| cold.policy.max_failure()),

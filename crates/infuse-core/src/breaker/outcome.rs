@@ -185,10 +185,11 @@ impl Breaker {
         Some((change, Rejected::new(to, due - now)))
     }
 
-    /// Whether failures of our own side had a part in a trip.
+    /// Whether failures of our own side had a part in a trip, without which it would not have been:
+    /// a service that fails is found out by all, whatever fails here beside it.
     fn is_local(&self, cause: Cause, from: Word, to: Word) -> bool {
         match cause {
-            Cause::FailureRate | Cause::SlowCallRate => self.has_local_in_window(from.epoch()),
+            Cause::FailureRate | Cause::SlowCallRate => self.is_rate_of_locals(from.epoch()),
             Cause::Rule => to.is_local() || self.has_local_in_window(from.epoch()),
             _ => to.is_local(),
         }

@@ -80,6 +80,19 @@ impl Meter {
         (standing(&self.failure_rate, counts.failures), standing(&self.slow_call_rate, counts.slow))
     }
 
+    /// Whether the share of failures or of slow calls in these is one that opens the circuit, where
+    /// they are half of those at least that it takes.
+    pub(crate) fn is_reached_by_half(&self, counts: Counts) -> bool {
+        let minimum = self.minimum_calls.load(Relaxed).div_ceil(2);
+        let rates = [(&self.failure_rate, counts.failures), (&self.slow_call_rate, counts.slow)];
+        rates.into_iter().any(|(bits, part)| {
+            let threshold = f64::from_bits(bits.load(Relaxed));
+            threshold > 0.0
+                && part > 0
+                && Standing::would_open(part, counts.calls, minimum, threshold)
+        })
+    }
+
     /// Counts a success that was not slow, if that takes neither the time nor a judgement; whether it
     /// did.
     #[inline]

@@ -11,7 +11,7 @@ pub enum Window {
     /// The last so many calls: 1 to 10,000. A seldom called service is judged by what it did long
     /// ago.
     ///
-    /// Each thread's calls are counted in their order. Where several threads call, a window of 32 or
+    /// Each thread's calls are counted in their order. Where several threads call, a window of 16 or
     /// more may lack the last few successes of another thread (a sixteenth of it, at most 16), until
     /// that thread makes its next calls; failures and slow calls are in it at once.
     #[cfg_attr(feature = "serde", serde(rename = "calls"))]

@@ -223,34 +223,37 @@ impl CallRing {
     /// in the ring.
     pub(super) fn take(&self, era: u64, size: u32) -> Counts {
         let mut handed = lock(&self.handed);
-        let sum = self.untold(era, &mut handed, true);
+        let Some((sum, now)) = self.untold(era, &handed) else { return Counts::NONE };
+        // A failure whose call was handed out before goes with the next call.
+        if sum.calls == 0 {
+            return Counts::NONE;
+        }
+        *handed = Handed { era, counts: Some(now) };
         if sum.calls <= size.into() { sum } else { self.told_of_ring(era, size) }
     }
 
     /// Whether [`take`](Self::take) would hand out anything.
     pub(super) fn has_more(&self, era: u64) -> bool {
-        self.untold(era, &mut lock(&self.handed), false).calls > 0
+        self.untold(era, &lock(&self.handed)).is_some_and(|(sum, _)| sum.calls > 0)
     }
 
-    /// What was counted in this era and not yet handed out, and is now if it is `taken`.
-    fn untold(&self, era: u64, handed: &mut Handed, taken: bool) -> Counts {
-        if handed.era != era {
-            *handed = Handed { era, counts: None };
+    /// What was counted in this era and not yet handed out, and what is counted in all; `None` if
+    /// that of a newer one was.
+    fn untold(&self, era: u64, handed: &Handed) -> Option<(Counts, Box<[Counts; ROWS]>)> {
+        if handed.era > era {
+            return None;
         }
-        let mut sum = Counts::NONE;
+        let told = handed.counts.as_ref().filter(|_| handed.era == era);
+        let (mut sum, mut now) = (Counts::NONE, Box::new([Counts::NONE; ROWS]));
         for (seat, tally) in self.tallies.iter() {
-            let now = tally.counts(era);
-            let before = handed.counts.as_ref().map_or(Counts::NONE, |counts| counts[seat]);
-            sum += since(before, now);
-            if taken && now != before {
-                handed.counts.get_or_insert_default()[seat] = now;
-            }
+            now[seat] = tally.counts(era);
+            sum += since(told.map_or(Counts::NONE, |told| told[seat]), now[seat]);
         }
-        sum
+        Some((sum, now))
     }
 
     /// The calls in the ring, with what is kept back, that are to be handed out at all.
-    fn told_of_ring(&self, era: u64, size: u32) -> Counts {
+    pub(super) fn told_of_ring(&self, era: u64, size: u32) -> Counts {
         let kept_back = self.kept_back(era).min(size.into());
         let slots = self.oldest(size).skip(kept_back as usize);
         let slots = slots.filter_map(|word| Slot::load(word, era)).filter(|slot| !slot.is_local());

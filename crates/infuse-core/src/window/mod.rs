@@ -211,6 +211,11 @@ impl SlidingWindow {
         self.ask(at, TimeRing::has_more, |ring, era, _| ring.has_more(era))
     }
 
+    /// [`counts`](Self::counts), but for what is not handed out.
+    pub(crate) fn shared_counts(&self, at: Moment) -> Counts {
+        self.ask(at, TimeRing::shared_counts, CallRing::told_of_ring)
+    }
+
     /// Whether a failure that is not handed out is in the window.
     pub(crate) fn has_local(&self, at: Moment) -> bool {
         self.ask(at, TimeRing::has_local, CallRing::has_local)

@@ -27,6 +27,14 @@ impl Stretch {
         (0..many).map(move |back| Self { number: self.number.wrapping_sub(back), ..self })
     }
 
+    /// Whether it is a later one, or of a newer era.
+    pub(super) fn is_after(self, other: Self) -> bool {
+        // Numbers before that of the clock's beginning come after all others otherwise.
+        let after = |one: u64, other: u64| one.wrapping_sub(other).cast_signed() > 0;
+        let same_era = self.era == other.era;
+        after(self.era, other.era) || (same_era && after(self.number, other.number))
+    }
+
     /// Above the count of what belongs to it.
     #[inline]
     fn stamp(self) -> u64 {

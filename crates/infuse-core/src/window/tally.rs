@@ -62,7 +62,9 @@ impl Tally {
         self.calls.store(if call.local { calls } else { one_more(calls) }, Ordering::Relaxed);
         if call.is_troubled() && !call.local {
             let troubles = of_era(self.troubles.load(Ordering::Relaxed), era)?;
-            self.troubles.store(with(troubles, call), Ordering::Relaxed);
+            // Release, as below: pairs with the Acquire in `counts`. Who sees a failure sees its
+            // call.
+            self.troubles.store(with(troubles, call), Ordering::Release);
         }
         Some(word >> BACK_AT & BACK)
     }
@@ -74,8 +76,7 @@ impl Tally {
             return Some(0);
         }
         let change = |word: &AtomicU64, next: fn(u64, Call) -> u64| {
-            // Relaxed: a count for others to see, which orders nothing.
-            word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
+            word.fetch_update(Ordering::Release, Ordering::Relaxed, |word| {
                 Some(next(of_era(word, era)?, call))
             })
         };
@@ -88,8 +89,9 @@ impl Tally {
 
     /// What was counted in this era, each count as far as it goes round.
     pub(super) fn counts(&self, era: u64) -> Counts {
-        let [calls, troubles] = [&self.calls, &self.troubles]
-            .map(|word| of_era(word.load(Ordering::Relaxed), era).unwrap_or(0));
+        // In the other order than they are written.
+        let [troubles, calls] = [&self.troubles, &self.calls]
+            .map(|word| of_era(word.load(Ordering::Acquire), era).unwrap_or(0));
         Counts {
             calls: calls & CALLS,
             failures: troubles >> FAILURES_AT & TROUBLES,

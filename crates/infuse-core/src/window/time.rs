@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use super::{
     Call, Counts, Judgement,
+    age::Age,
     bucket::{Buckets, RING},
     rows::Rows,
     seat::ROWS,
@@ -44,10 +45,12 @@ struct Marks {
 }
 
 /// How much leave a row has at most.
-const MOST_LEAVE: u64 = 64;
+const MOST_LEAVE: u64 = if cfg!(loom) { 1 } else { 64 };
 /// So much has to be missing to a rate for there to be any leave: all the leave that all rows can
 /// have, and as many calls again as may end at this moment. So no rate is reached unseen.
-const ENOUGH_ROOM: u64 = (MOST_LEAVE + 8) * ROWS as u64;
+const ENOUGH_ROOM: u64 = (MOST_LEAVE + LATE) * ROWS as u64;
+/// Calls of a row that may end at one moment.
+const LATE: u64 = if cfg!(loom) { 1 } else { 8 };
 
 /// What was handed out of each bucket.
 type Handed = [(Stretch, Counts); RING];
@@ -133,11 +136,14 @@ impl TimeRing {
                 let until = troubles.saturating_add(leave).min(MOST);
                 marks.leave[seat].store(Stamped::new(stretch, until).bits(), Ordering::Relaxed);
             }
-            None if self.is_strict(stretch) => {}
+            // Nor is it taken from a newer one, by someone late.
+            None if self.is_strict(stretch) || is_newer(&marks.strict, stretch) => {}
             None => marks.strict.store(Stamped::new(stretch, 0).bits(), Ordering::Relaxed),
         }
         // Not more often than it is of use: every call reads what is written here.
-        if minimum.is_some_and(|minimum| self.floor(stretch) < minimum.into()) {
+        if minimum.is_some_and(|minimum| self.floor(stretch) < minimum.into())
+            && !is_newer(&marks.floor, stretch)
+        {
             marks.floor.store(Stamped::new(stretch, counts.calls).bits(), Ordering::Relaxed);
         }
         None
@@ -189,16 +195,30 @@ impl TimeRing {
     pub(super) fn take(&self, stretch: Stretch) -> Counts {
         let mut handed = lock(&self.handed);
         let handed = handed.get_or_insert_default();
-        let mut sum = Counts::NONE;
+        let (mut sum, mut now) = (Counts::NONE, **handed);
         for stretch in stretch.back(BUCKETS) {
+            let entry = &mut now[stretch.index(RING)];
+            // Whoever asks comes too late.
+            if entry.0.is_after(stretch) {
+                continue;
+            }
             let counts = self.to_hand_out(stretch);
-            let entry = &mut handed[stretch.index(RING)];
             let before = if entry.0 == stretch { entry.1 } else { Counts::NONE };
             sum += counts.without(before);
             // It can be less for a moment, when a call that is not handed out is half counted.
             *entry = (stretch, counts.max(before));
         }
+        // A failure whose call was handed out before goes with the next call.
+        if sum.calls == 0 {
+            return Counts::NONE;
+        }
+        **handed = now;
         sum
+    }
+
+    /// What is counted in the window that ends with this stretch, but for what is not handed out.
+    pub(super) fn shared_counts(&self, stretch: Stretch) -> Counts {
+        stretch.back(BUCKETS).fold(Counts::NONE, |sum, stretch| sum + self.to_hand_out(stretch))
     }
 
     /// Whether [`take`](Self::take) would hand out anything.
@@ -217,4 +237,8 @@ impl TimeRing {
         let Some(locals) = self.locals.get() else { return false };
         stretch.back(BUCKETS).any(|stretch| locals.counts(stretch) != Counts::NONE)
     }
+}
+
+fn is_newer(mark: &AtomicU64, stretch: Stretch) -> bool {
+    Stamped::from_bits(mark.load(Ordering::Relaxed)).age(stretch) == Age::Newer
 }

@@ -284,7 +284,7 @@ impl Model {
         match self.state {
             State::Closed => None,
             State::Open => Some(self.open_until.saturating_sub(self.now)),
-            State::HalfOpen => Some(Duration::ZERO),
+            State::HalfOpen => Some(self.held_off_until.saturating_sub(self.now)),
         }
     }
 }

@@ -134,3 +134,22 @@ fn in_a_window_it_counts_here_and_is_not_handed_out() {
         assert_eq!(told.take()[0], "tripped failure-rate 15s");
     }
 }
+
+#[test]
+fn one_of_our_own_beside_many_of_the_service_keeps_nothing_from_others() {
+    for window in [Window::Calls(20), Window::Time(10 * SECOND)] {
+        let rate = split().no_max_failure().failure_rate(0.5).window(window).minimum_calls(10);
+        let (told, breaker, _) = shared(rate);
+        for (own, trip) in [(1, "tripped failure-rate 15s"), (6, "tripped failure-rate 15s local")]
+        {
+            told.take();
+            (0..own).for_each(|_| fail_locally(&breaker));
+            (0..4).for_each(|_| _ = succeed(&breaker));
+            while breaker.state() == State::Closed {
+                let _ = fail(&breaker);
+            }
+            assert!(told.take().iter().any(|it| it == trip), "{window:?} {own}");
+            breaker.close();
+        }
+    }
+}

@@ -309,6 +309,20 @@ async fn one_that_only_observes_lets_everything_pass() {
 }
 
 #[tokio::test]
+async fn a_call_that_would_be_rejected_is_told_of_once() {
+    let fleet = Fleet::new();
+    let pair = fleet.join().await;
+    pair.own.breaker().set_mode(Mode::Observe);
+    fleet.due(&[&pair.below]).await;
+    assert_eq!(pair.own.open().await, crate::Reach::Fleet);
+    let (one, other) = pair.acquire().await.unwrap();
+    assert!(other.is_trial());
+    one.settle(Outcome::Failure);
+    other.settle(Outcome::Success);
+    assert_eq!(pair.own.snapshot().would_have_rejected, 1);
+}
+
+#[tokio::test]
 async fn a_caller_that_leaves_accuses_nobody() {
     let fleet = Fleet::new();
     let pair = fleet.join().await;

@@ -44,9 +44,13 @@
 //!
 //! - Either reads the other's records. What the first does not know it leaves as it is: so an
 //!   override stays; all that belongs to a generation is taken for none once it has made another.
+//!   Of a circuit that has never changed it deletes what it does not know: calls do not add up
+//!   there, as long as a process of the first version looks at it.
 //! - Messages are of another version: neither hears the other's pushes, and finds what they tell
-//!   by polling.
-//! - It heeds no override: what isolates a circuit for the others does not for its processes.
+//!   by polling. So neither objects in time to what the other suspects: during the upgrade
+//!   `INFUSE_TRIP_GRACE` is best two poll intervals.
+//! - It heeds no override: what isolates a circuit for the others does not for its processes. And
+//!   one of them that is the first to mend a record that was lost mends it without the override.
 //!
 //! # Strangers
 //!

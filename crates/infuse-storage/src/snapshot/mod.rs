@@ -21,6 +21,8 @@ pub struct CircuitSnapshot {
     pub state: State,
     /// This process's failures, one after another.
     pub fail_counter: u32,
+    /// How many of them open the circuit; unset if none do.
+    pub max_failure: Option<u32>,
     /// Successful trial calls, one after another.
     pub success_counter: u32,
     /// The fleet generation: how often the storage has changed the circuit.
@@ -93,6 +95,7 @@ impl CircuitSnapshot {
             service: name.to_owned(),
             state: snapshot.state,
             fail_counter: snapshot.fail_counter,
+            max_failure: snapshot.max_failure,
             success_counter: snapshot.success_counter,
             generation: seen.generation,
             opened_at: snapshot.opened_at,

@@ -200,3 +200,30 @@ async fn a_rate_that_is_reached_while_it_recovers_is_one_more_trial_that_failed(
         assert_eq!(circuit.snapshot().failed_trials, 1);
     }
 }
+
+/// A call, if it passes.
+async fn call(circuit: &Circuit, outcome: Outcome) {
+    if let Ok(permit) = circuit.acquire(None).await {
+        permit.settle(outcome);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_sick_process_flaps_nobody_for_long() {
+    let fleet = InStep::new();
+    let circuits = many(&fleet, 3, &half_of(20)).await;
+    let (sick, well) = circuits.split_first().unwrap();
+    let mut openings = 0;
+    let mut was = State::Closed;
+    // As many calls of the sick one as of all others, for ten minutes.
+    for nth in 0..6000 {
+        call(&well[nth % 2], Outcome::Success).await;
+        call(sick, Outcome::Failure).await;
+        sleep(100 * MILLI).await;
+        let state = well[0].state();
+        openings += usize::from(state == State::Open && was != State::Open);
+        was = state;
+    }
+    // Not each reset timeout, of which there were forty; and when it is believed again, again.
+    assert!((1..=12).contains(&openings), "{openings}");
+}

@@ -194,6 +194,7 @@ async fn a_field_that_is_nearly_right_is_rubbish() {
         ("limits", "5:1:1:1:1:t1:1:2e0:-"),
         ("limits", "5:1:1:1:1:t1:1:nan:-"),
         ("limits", "5:1:1:1:1:t1:1:-"),
+        ("limits", "5:1:1:1:1:c4294967296:1:-:-"),
         ("newer_cause", "manual"),
     ] {
         let known = bring(&circuit, State::Closed).await;

@@ -5,10 +5,13 @@ mod newer;
 use std::time::Duration;
 
 use infuse_storage::{
-    Cause, Clear, KeyLayout, Outcome, Presented, State, Storage, Suspicion, Trip, View,
+    Cause, Clear, Command, Control, KeyLayout, Outcome, Presented, State, Storage, Suspicion, Trip,
+    View,
 };
 
-use crate::support::{ENDINGS, Fixture, LONG, ME, OTHER, assert_left, assert_view, pushed};
+use crate::support::{
+    ENDINGS, Fixture, LONG, ME, OTHER, assert_left, assert_view, night, pushed, token,
+};
 
 const NOTHING: Presented = Presented::NOTHING;
 /// The default reset timeout.
@@ -136,6 +139,18 @@ async fn a_stranger_s_opening_runs_from_when_it_was_seen() {
     circuit.now().await;
     circuit.set("state", "open").await;
     assert_eq!(circuit.trip(NOTHING, LONG).await.time_left, LONG);
+}
+
+#[tokio::test]
+async fn a_command_that_sees_a_stranger_s_opening_first_knows_how_long_it_lasts() {
+    let circuit = Fixture::with_clock().await;
+    circuit.set("state", "open").await;
+    let command = Command::Override(Some(night().into()));
+    let mut control = Control::new(circuit.key.clone(), token(1), command);
+    control.thresholds.reset_timeout = LONG;
+    let view = circuit.storage.control(&[control]).await.unwrap().remove(0);
+    assert_view(&view, State::Open, 2);
+    assert_eq!(view.time_left, LONG);
 }
 
 #[tokio::test]

@@ -222,7 +222,7 @@ impl Verb for Control {
                 .time(*open_time)
                 .text(NONE),
             Command::Override(overridden) => to
-                .presented(&self.presented, known, Thresholds::default().reset_timeout)
+                .presented(&self.presented, known, self.thresholds.reset_timeout)
                 .text(self.token)
                 .text(NONE)
                 .time(Duration::ZERO)

@@ -13,7 +13,7 @@ local function read_rates(limits, text)
   local unit, window, minimum, failures, slow =
     text:match('^:([tc])(%d+):(%d+):([^:]+):([^:]+)$')
   limits.over_time = unit == 't'
-  limits.window = window and time(window)
+  limits.window = window and (limits.over_time and time or count)(window)
   limits.minimum = minimum and count(minimum)
   limits.failure_rate = failures and failures ~= '-' and rate(failures)
   limits.slow_rate = slow and slow ~= '-' and rate(slow)
