@@ -4,7 +4,7 @@ use axum::{BoxError, Router, body::Body};
 use bytes::Bytes;
 use config::Config;
 use http::{Request, Response, request};
-use infuse_storage::{Circuits, Listener, Outcome, Storage, TimeSource};
+use infuse_storage::{Circuits, Evidence, Listener, Outcome, Storage, TimeSource};
 use tower::Service;
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     infuse::Inner,
     listeners::Listeners,
     place,
-    reload::{self, Live},
+    reload::{self, Live, TripRuleFn},
     settings::{
         KnownNames, ServiceName, Settings, SettingsWarning, unseen_variables, warning_of_own_name,
     },
@@ -56,6 +56,7 @@ pub struct InfuseBuilder {
     listeners: Listeners,
     exclusions: Vec<(String, ExcludeFn)>,
     classify: Option<ClassifyFn>,
+    trip_rules: Vec<TripRuleFn>,
     on_request: Vec<OnRequest>,
     http_client: Option<reqwest::Client>,
     transports: BTreeMap<String, Transport>,
@@ -74,6 +75,7 @@ impl InfuseBuilder {
             listeners: Listeners::default(),
             exclusions: Vec::new(),
             classify: None,
+            trip_rules: Vec::new(),
             on_request: Vec::new(),
             http_client: None,
             transports: BTreeMap::new(),
@@ -123,6 +125,50 @@ impl InfuseBuilder {
         self
     }
 
+    /// Adds a rule of one's own for what opens circuits, beside what settings say. It is put on every
+    /// circuit, and told its name: `payments`, or `payments/refunds` for one below. Of several, any
+    /// opens.
+    ///
+    /// It is asked after each call that counted and that nothing else opened the circuit for, in the
+    /// task of the call; it should be quick, and go by what it is given alone. A panic in it goes no
+    /// further and stands for "no". What it opens is open for the whole fleet, but the
+    /// [`Evidence`] is this process's own. Every circuit keeps a window for it, by
+    /// `INFUSE_BREAKER_WINDOW`, so that each call reads a clock and is counted.
+    ///
+    /// With one, `INFUSE_BREAKER_MAX_FAILURE` may be `none` without a rate. A policy set by
+    /// code is then made with [`by_rules_alone`](crate::PolicyBuilder::by_rules_alone).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use infuse_axum::{Infuse, State};
+    ///
+    /// # let config = infuse_axum::config::Config::builder()
+    /// #     .set_override("infuse_breaker_max_failure", "none")?.build()?;
+    /// let infuse = Infuse::builder()
+    ///     // Any three failures in the last ten seconds, however many calls there are beside them;
+    ///     // of the archive, thirty.
+    ///     .trip_rule(|circuit, evidence| {
+    ///         evidence.counts.failures >= if circuit == "archive" { 30 } else { 3 }
+    ///     })
+    ///     .start(&config)
+    ///     .await?;
+    /// let (users, archive) = (infuse.breaker("users")?, infuse.breaker("archive")?);
+    /// for _ in 0..3 {
+    ///     let _ = users.call_sync(|| Err::<(), _>(std::io::Error::other("down")));
+    ///     let _ = users.call_sync(|| Ok::<_, std::io::Error>(()));
+    ///     let _ = archive.call_sync(|| Err::<(), _>(std::io::Error::other("down")));
+    /// }
+    /// assert_eq!((users.state(), archive.state()), (State::Open, State::Closed));
+    /// # Ok(()) }
+    /// ```
+    pub fn trip_rule(
+        mut self,
+        rule: impl Fn(&str, &Evidence) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.trip_rules.push(Arc::new(rule));
+        self
+    }
+
     /// Changes every request before it is sent: adds authorization or a request id, say. It is
     /// given the service's name. Several are called in the order in which they were added.
     pub fn on_request(
@@ -135,6 +181,10 @@ impl InfuseBuilder {
 
     /// Sends requests by this client, for proxies, private certificates, cookies or HTTP/2
     /// without TLS. Its own timeouts and redirects hold beside those of Infuse.
+    ///
+    /// Where it waits for a resolver that does not answer, that is taken for a service that does not
+    /// answer: Infuse's own client gives up on names first, after 900 ms, and so tells the two apart
+    /// for `INFUSE_BREAKER_SPLIT_LOCAL_ORIGIN`.
     ///
     /// Build it after [`Infuse::builder`] was called, which gives the process a crypto provider
     /// for rustls if it has none; without one reqwest panics.
@@ -217,6 +267,7 @@ impl InfuseBuilder {
             listeners: self.listeners.clone(),
             classify: self.classify.clone(),
             exclusions: self.exclusions.clone(),
+            trip_rules: self.trip_rules.clone(),
         };
         let live = Arc::new(Live::new(circuits, said, settings.clone()));
         let own = settings.service_name.as_ref().map(|name| live.circuit(name));
@@ -228,6 +279,7 @@ impl InfuseBuilder {
     fn known_names(&self) -> KnownNames {
         let known = KnownNames::default();
         let known = if self.storage.is_some() { known.with_storage() } else { known };
+        let known = if self.trip_rules.is_empty() { known } else { known.with_trip_rule() };
         let known = self.listeners.names().fold(known, KnownNames::with_listener);
         let exclusions = self.exclusions.iter().map(|(name, _)| name.as_str());
         exclusions.fold(known, KnownNames::with_exclusion)

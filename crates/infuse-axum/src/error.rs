@@ -127,6 +127,10 @@ impl ServiceError {
     /// [`Infuse::breaker`](crate::Infuse::breaker), which are to be answered like those of a
     /// [`ServiceClient`](crate::ServiceClient).
     ///
+    /// Here nothing is known of the circuit and of the settings: the `Retry-After` is the time left
+    /// without any `INFUSE_RETRY_AFTER_JITTER`, and where a circuit is isolated without an end 15 s,
+    /// whatever its reset timeout is. [`Infuse::rejection`](crate::Infuse::rejection) knows both.
+    ///
     /// ```
     /// use infuse_axum::{CallError, Circuit, ServiceError};
     ///

@@ -2,13 +2,15 @@ use std::{fmt, sync::Arc};
 
 use axum::Router;
 use config::Config;
-use infuse_storage::{Circuit, CircuitSnapshot};
+use infuse_storage::{Circuit, CircuitSnapshot, Rejected};
 use tower_http::add_extension::AddExtensionLayer;
 
 use crate::{
-    InfuseBuilder, InitError, Reload, ReloadError, ServiceClient,
+    InfuseBuilder, InitError, Reload, ReloadError, ServiceClient, ServiceError,
+    error::Cause,
+    rejection::Rejection,
     reload::Live,
-    settings::{ParseServiceNameError, Settings},
+    settings::{ParseServiceNameError, ServiceName, Settings},
 };
 
 /// Infuse, installed: the handle that [`Infuse::init_app`] returns.
@@ -158,6 +160,38 @@ impl Infuse {
             Some(below) => live.circuits.get(&format!("{service}/{below}")),
             None => live.circuits.get(service.as_str()),
         }
+    }
+
+    /// The error of a call that this circuit rejected, to be answered like those of a
+    /// [`ServiceClient`]: a 503 with a `Retry-After`, which is later at random by what
+    /// `INFUSE_RETRY_AFTER_JITTER` says, and the circuit's reset timeout where it is isolated without
+    /// an end. For calls that [`breaker`](Self::breaker) guards, or the [layer](crate::layer).
+    ///
+    /// ```
+    /// use infuse_axum::{CallError, Circuit, Infuse};
+    ///
+    /// # async fn insert(row: u64) -> std::io::Result<()> { Ok(()) }
+    /// async fn save(infuse: &Infuse, database: &Circuit, row: u64) -> anyhow::Result<()> {
+    ///     database.call(|| insert(row)).await.map_err(|error| match error {
+    ///         CallError::Rejected(rejected) => infuse.rejection(database, rejected).into(),
+    ///         error => anyhow::Error::from(error),
+    ///     })
+    /// }
+    /// ```
+    pub fn rejection(&self, circuit: &Circuit, rejected: Rejected) -> ServiceError {
+        let (service, below) = match circuit.name().split_once('/') {
+            Some((service, _)) => (service, true),
+            None => (circuit.name(), false),
+        };
+        let settings = self.0.live.settings();
+        // What is set for the service holds below it too.
+        let jitter = match ServiceName::parse(service) {
+            Ok(name) => settings.breaker_for(&name).retry_after_jitter,
+            Err(_) => settings.breaker.retry_after_jitter,
+        };
+        let rejection = Rejection::new(circuit, rejected, jitter);
+        let rejection = if below { rejection.below(circuit) } else { rejection };
+        ServiceError::new(&service.into(), Cause::Rejected(rejection))
     }
 
     /// Reads the settings anew and changes what differs, while calls go on: every threshold, mode,

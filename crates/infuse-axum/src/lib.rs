@@ -44,7 +44,6 @@ pub mod layer;
 mod listeners;
 mod place;
 mod problem;
-mod random;
 mod rejection;
 mod reload;
 mod retry_after;
@@ -63,10 +62,11 @@ pub use extract::MissingServiceClient;
 pub use http;
 pub use infuse::Infuse;
 pub use infuse_storage::{
-    Breaker, CallError, Cause, Circuit, CircuitKey, CircuitPermit, CircuitSnapshot, Clock,
-    ExclusionId, Listener, ListenerId, ManualClock, MemoryStorage, Outcome, Policy, PolicyError,
-    ProcessId, Reach, Rejected, RejectedBy, StartError, State, StateChange, Storage, StorageError,
-    TimeSource, Token,
+    Breaker, CallError, Cause, Circuit, CircuitKey, CircuitPermit, CircuitSnapshot, Clock, Counts,
+    Evidence, ExclusionId, FleetWindow, Listener, ListenerId, ManualClock, MemoryStorage, Outcome,
+    Policy, PolicyBuilder, PolicyError, ProcessId, Ramp, Reach, Rejected, RejectedBy, Standing,
+    StartError, State, StateChange, Storage, StorageError, TimeSource, Token, TripRule,
+    WindowSnapshot,
     core::{Mode, Origin, Override, ParseModeError, Reason, Verdict, Window},
     storage,
 };

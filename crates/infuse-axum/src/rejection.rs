@@ -4,8 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use infuse_storage::{Circuit, Policy, Rejected, core::Reason};
 
-use crate::random;
-
 /// The least that a caller is told: 0 would ask for a retry at once.
 const LEAST: Duration = Duration::from_secs(1);
 
@@ -24,23 +22,33 @@ impl Rejection {
     /// `jitter` is the share of the time left, 0 to 1, up to which callers come back later at
     /// random.
     pub(crate) fn new(circuit: &Circuit, rejected: Rejected, jitter: f64) -> Self {
-        Self::within(rejected, jitter, || circuit.policy().reset_timeout())
+        let jitter = if jitter > 0.0 { jitter * circuit.fraction() } else { 0.0 };
+        Self::within(rejected, jitter, |reason| match reason {
+            // For how long the service asked to be left alone, if it did.
+            Reason::HalfOpen => circuit.retry_after().unwrap_or_default(),
+            // Without an end that anybody knows: to ask as often as for an open circuit does no
+            // harm, and finds out soon enough.
+            Reason::Isolated => circuit.policy().reset_timeout(),
+            _ => Duration::ZERO,
+        })
     }
 
     /// By a circuit of which nothing else is known.
     pub(crate) fn of_a_stranger(rejected: Rejected) -> Self {
-        Self::within(rejected, 0.0, || Policy::default().reset_timeout())
+        Self::within(rejected, 0.0, |reason| match reason {
+            Reason::Isolated => Policy::default().reset_timeout(),
+            _ => Duration::ZERO,
+        })
     }
 
-    fn within(rejected: Rejected, jitter: f64, usual: impl FnOnce() -> Duration) -> Self {
-        let left = match (rejected.reason(), rejected.retry_after()) {
-            // Without an end that anybody knows: to ask as often as for an open circuit does no
-            // harm, and finds out soon enough.
-            (Reason::Isolated, Duration::ZERO) => usual(),
-            (_, left) => left,
+    /// `later` is by which share of the time left, `unsaid` what that is where the rejection does not
+    /// say it.
+    fn within(rejected: Rejected, later: f64, unsaid: impl FnOnce(Reason) -> Duration) -> Self {
+        let left = match rejected.retry_after() {
+            Duration::ZERO => unsaid(rejected.reason()),
+            left => left,
         };
-        let random = if jitter > 0.0 { random::fraction() } else { 0.0 };
-        Self { rejected, below: None, left, come_back: come_back(left, jitter * random) }
+        Self { rejected, below: None, left, come_back: come_back(left, later) }
     }
 
     /// It is a circuit below the service's that rejected.

@@ -26,6 +26,8 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use crate::random;
+
 /// A source of time.
 ///
 /// A breaker may read it while it holds a lock of its own: a clock must not use the breaker, nor
@@ -38,6 +40,13 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The time of day, for people to look at. No decision is taken by it.
     fn wall(&self) -> SystemTime {
         SystemTime::now()
+    }
+
+    /// A number from 0 to 1, for what is spread out at random. With the time, because a test that
+    /// is to run the same each time needs both.
+    #[doc(hidden)]
+    fn fraction(&self) -> f64 {
+        random::fraction()
     }
 }
 
@@ -130,6 +139,15 @@ impl TimeSource {
         match &self.0 {
             Source::System { .. } => SystemTime::now(),
             Source::Own(own) => own.clock.wall(),
+        }
+    }
+
+    /// A number from 0 to 1, for what is spread out at random.
+    #[doc(hidden)]
+    pub fn fraction(&self) -> f64 {
+        match &self.0 {
+            Source::System { .. } => random::fraction(),
+            Source::Own(own) => own.clock.fraction(),
         }
     }
 }

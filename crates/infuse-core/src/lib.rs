@@ -32,6 +32,7 @@ mod mode;
 mod outcome;
 mod permit;
 mod policy;
+mod random;
 mod rejected;
 mod replica;
 mod snapshot;

@@ -64,6 +64,14 @@ impl<B: Deref<Target = Breaker>> Permit<B> {
         self.claim.as_trial().is_some()
     }
 
+    /// The call begins only now. What the caller has waited for until here, a place in a queue of
+    /// its own say, is no time of the service's: the call is [slow](crate::Policy::slow_call_duration)
+    /// and [abandoned](crate::Policy::abandoned_after) by the time from now on. The lease of a trial
+    /// goes on.
+    pub fn begin_call(&mut self) {
+        self.claim = self.breaker.begin_call(self.claim);
+    }
+
     /// Says what came of the call.
     pub fn settle(mut self, verdict: impl Into<Verdict>) {
         self.conclude(verdict.into(), None);

@@ -122,7 +122,8 @@ impl Circuit {
     ///
     /// # Cancel safety
     ///
-    /// A call that is dropped before its end counts as nothing.
+    /// A call that is dropped before its end counts as nothing; or as a failure, if the policy has
+    /// an [`abandoned_after`](Policy::abandoned_after) and it was let through so long ago.
     #[inline]
     pub fn call<F, Fut, T, E>(&self, call: F) -> impl Future<Output = Result<T, CallError<E>>>
     where
@@ -142,7 +143,8 @@ impl Circuit {
     ///
     /// # Cancel safety
     ///
-    /// A call that is dropped before its end counts as nothing.
+    /// A call that is dropped before its end counts as nothing; or as a failure, if the policy has
+    /// an [`abandoned_after`](Policy::abandoned_after) and it was let through so long ago.
     #[inline]
     pub fn call_with<F, Fut, T, E, J, V>(
         &self,
@@ -337,6 +339,12 @@ impl Circuit {
     /// process.
     pub fn hold_off(&self, retry_after: Duration) {
         self.breaker().hold_off(retry_after);
+    }
+
+    /// From 0 to 1, by the circuits' clock, for what is spread out at random.
+    #[doc(hidden)]
+    pub fn fraction(&self) -> f64 {
+        self.0.hub.time.fraction()
     }
 
     /// Changes this process's thresholds, without losing the circuit's state.

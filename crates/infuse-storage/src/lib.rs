@@ -81,10 +81,10 @@ pub use error::{StartError, StorageError};
 pub use ids::{CircuitKey, ProcessId, Token};
 pub use infuse_core as core;
 pub use infuse_core::{
-    Breaker, BreakerBuilder, CallError, Cause, Clock, Counts, ExclusionId, Listener, ListenerId,
-    ManualClock, Mode, Origin, Outcome, Override, ParseModeError, ParseStateError, Policy,
-    PolicyBuilder, PolicyError, Ramp, Reason, Rejected, Standing, State, StateChange, TimeSource,
-    Verdict, Window, WindowSnapshot,
+    Breaker, BreakerBuilder, CallError, Cause, Clock, Counts, Evidence, ExclusionId, Listener,
+    ListenerId, ManualClock, Mode, Origin, Outcome, Override, ParseModeError, ParseStateError,
+    Policy, PolicyBuilder, PolicyError, Ramp, Reason, Rejected, Standing, State, StateChange,
+    TimeSource, TripRule, Verdict, Window, WindowSnapshot,
 };
 pub use memory::MemoryStorage;
 #[cfg(feature = "redis")]

@@ -1,7 +1,8 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// A number between 0 and 1. Not for secrets: it is to keep processes from doing things at once.
+/// From 0 to less than 1. Not for secrets: it is to keep processes from doing things at once.
 pub(crate) fn fraction() -> f64 {
-    // The keys of a `RandomState` differ with each instance.
-    RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
+    // The keys of a `RandomState` differ with each instance. A float holds 53 bits.
+    let bits = RandomState::new().build_hasher().finish() >> 11;
+    bits as f64 / (1_u64 << 53) as f64
 }

@@ -41,7 +41,13 @@ impl CircuitsBelow {
         if let Some(circuit) = known.get(name) {
             return Some(circuit.clone());
         }
+        let full = known.len() >= most;
         drop(known);
+        // Not by the other lock, which would have all calls wait for one another from then on.
+        if full {
+            self.tell(service, name, most);
+            return None;
+        }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(circuit) = known.get(name) {
             return Some(circuit.clone());
@@ -80,6 +86,23 @@ impl fmt::Debug for CircuitsBelow {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn over_the_limit_nobody_waits_for_who_reads() {
+        let circuit = crate::client::testing::circuit().0;
+        let below = CircuitsBelow::new(std::sync::Arc::new(move |_| circuit.clone()));
+        assert!(below.get("payments", "a", 1).is_some());
+        let reading = below.known.read().unwrap();
+        std::thread::scope(|scope| {
+            let (done, wait) = std::sync::mpsc::channel();
+            let below = &below;
+            scope.spawn(move || done.send(below.get("payments", "b", 1).is_none()));
+            let none = wait.recv_timeout(std::time::Duration::from_secs(20));
+            // Before it is looked at, so that a test that fails ends.
+            drop(reading);
+            assert_eq!(none, Ok(true));
+        });
+    }
 
     #[test]
     fn names_are_short_and_plain() {

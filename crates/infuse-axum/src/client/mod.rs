@@ -61,6 +61,7 @@ mod path;
 mod patience;
 mod request;
 mod request_body;
+mod resolver;
 mod response;
 #[cfg(test)]
 mod scenarios;

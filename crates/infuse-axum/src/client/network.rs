@@ -2,11 +2,13 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use reqwest::{Client, redirect};
+use reqwest::{Client, dns::Resolve, redirect};
+
+use super::resolver::{Bounded, System};
 
 /// How long making a connection may take. A healthy service accepts within milliseconds; one that
 /// is gone should cost its callers no more than this.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Clients that services share where they need the same.
 #[derive(Default)]
@@ -25,17 +27,22 @@ impl Network {
         if let Some(client) = self.clients.get(&(redirects, https)) {
             return Ok(client.clone());
         }
-        let client = build(redirects, https)?;
+        let client = build(redirects, https, Bounded(System))?;
         self.clients.insert((redirects, https), client.clone());
         Ok(client)
     }
 }
 
-fn build(redirects: u32, https: bool) -> reqwest::Result<Client> {
+pub(super) fn build(
+    redirects: u32,
+    https: bool,
+    resolver: impl Resolve + 'static,
+) -> reqwest::Result<Client> {
     let builder = Client::builder()
         // A circuit is about the service, not about a proxy that a variable happens to name.
         .no_proxy()
         .connect_timeout(CONNECT_TIMEOUT)
+        .dns_resolver(resolver)
         .redirect(same_origin(redirects))
         // Each request is judged by itself, and a trial call is one request.
         .retry(reqwest::retry::never());

@@ -4,6 +4,7 @@ use std::{error::Error, io};
 
 use infuse_storage::core::Origin;
 
+use super::resolver::NoAnswer;
 use crate::error::causes;
 
 /// The process has, or the system has, as many open files as it may. No `ErrorKind` says so.
@@ -20,6 +21,9 @@ pub(crate) fn of(error: &(dyn Error + 'static)) -> Origin {
 }
 
 fn is_ours(error: &(dyn Error + 'static)) -> bool {
+    if error.is::<NoAnswer>() {
+        return true;
+    }
     let Some(error) = error.downcast_ref::<io::Error>() else {
         // hyper-util's, as reqwest has it: its type is private, its text is all there is.
         return error.to_string() == "dns error";

@@ -80,8 +80,11 @@ impl<E: ClassifyEos> Watch<E> {
     fn end(mut self, trailers: Option<&HeaderMap>) {
         let result = self.eos.take().map(|eos| eos.classify_eos(trailers));
         self.guard.settle(match result {
-            None | Some(Ok(())) => Outcome::Success,
             Some(Err(_)) => Outcome::Failure,
+            // The trailers were to say how it went, and there are none: something on the way ended
+            // the answer, and classifiers take silence for a success.
+            Some(Ok(())) if trailers.is_none() => Outcome::Ignored,
+            None | Some(Ok(())) => Outcome::Success,
         });
     }
 }

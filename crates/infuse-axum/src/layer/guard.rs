@@ -5,7 +5,8 @@ use tokio::time::Instant;
 
 /// The say of one call on its circuit, given once. Dropped, it says nothing, unless the service has
 /// kept the call waiting for as long as the policy takes for
-/// [abandoned](infuse_storage::Policy::abandoned_after).
+/// [abandoned](infuse_storage::Policy::abandoned_after). What the call waits for before it is made
+/// is no wait for the service.
 pub(super) struct Guard {
     permit: Option<CircuitPermit>,
     /// How long the service has kept the call waiting, apart from the wait that lasts.
@@ -19,8 +20,8 @@ impl Guard {
         Self { permit: Some(permit), waited: Duration::ZERO, since: None }
     }
 
-    /// Polls the service. A panic that comes out of it is a failure, and goes on.
-    pub(super) fn watch<T>(&mut self, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
+    /// Runs the service's code. A panic that comes out of it is a failure, and goes on.
+    pub(super) fn during<T>(&mut self, run: impl FnOnce() -> T) -> T {
         struct Panicked<'a>(Option<&'a mut Guard>);
         impl Drop for Panicked<'_> {
             fn drop(&mut self) {
@@ -30,9 +31,22 @@ impl Guard {
             }
         }
         let mut panicked = Panicked(Some(&mut *self));
-        let polled = poll();
+        let done = run();
         panicked.0 = None;
-        drop(panicked);
+        done
+    }
+
+    /// The call is made only now, after a wait for the service to be ready.
+    pub(super) fn begin_call(&mut self) {
+        if let Some(permit) = &mut self.permit {
+            permit.begin_call();
+        }
+    }
+
+    /// Polls what the service is to answer, as [`during`](Self::during). The call waits for it while
+    /// that is pending.
+    pub(super) fn watch<T>(&mut self, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
+        let polled = self.during(poll);
         match &polled {
             Poll::Pending => {
                 self.since.get_or_insert_with(Instant::now);

@@ -91,7 +91,7 @@
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::convert::Infallible;
 //! use axum::{Router, error_handling::HandleErrorLayer, routing::get};
-//! use infuse_axum::{CallError, CircuitBreakerLayer, Infuse, ServiceError};
+//! use infuse_axum::{CallError, CircuitBreakerLayer, Infuse};
 //! use tower::ServiceBuilder;
 //! # use infuse_axum::axum;
 //!
@@ -99,12 +99,15 @@
 //! # #[cfg(any())]
 //! let config = infuse_axum::load_config()?;
 //! let infuse = Infuse::builder().start(&config).await?;
+//! let reports = infuse.breaker("reports")?;
+//! let (told, circuit) = (infuse.clone(), reports.clone());
 //! let layer = ServiceBuilder::new()
-//!     .layer(HandleErrorLayer::new(async |error: CallError<Infallible>| {
+//!     .layer(HandleErrorLayer::new(move |error: CallError<Infallible>| {
 //!         let rejected = error.rejected().expect("the service itself cannot fail");
-//!         ServiceError::rejection("reports", rejected) // a 503 with `Retry-After`
+//!         let error = told.rejection(&circuit, rejected); // a 503 with `Retry-After`
+//!         async move { error }
 //!     }))
-//!     .layer(CircuitBreakerLayer::new(infuse.breaker("reports")?));
+//!     .layer(CircuitBreakerLayer::new(reports));
 //! let app: Router =
 //!     Router::new().route("/reports", get(|| async { "a long one" })).route_layer(layer);
 //! # drop(app);
@@ -122,7 +125,8 @@
 //!   `GrpcErrorsAsFailures` takes the error page of a proxy for a success.
 //! - An answer that is no failure is judged when its body has ended. A body that breaks off is a
 //!   failure. Dropped between two reads its status decides; dropped while the service keeps a read
-//!   waiting, or before the trailers that it is judged by, it says nothing.
+//!   waiting, or before the trailers that it is judged by, it says nothing. Nor does one that ends
+//!   without the trailers, unless the classifier calls that a failure.
 //! - An error of the service is a failure, and so is a panic, which goes on. Of an error that is an
 //!   [`io::Error`](std::io::Error), an [`axum::Error`] or in a [box](axum::BoxError), as tower's
 //!   timeout and buffer make it, the sources are looked along: one that tower's load shedding made,
@@ -132,6 +136,8 @@
 //! - A `Retry-After` of a 429 or 503 is heard, unless the classifier calls the 503 no failure.
 //! - A request that is dropped before its answer says nothing, unless the service has kept it
 //!   waiting for as long as [`abandoned_after`](infuse_storage::Policy::abandoned_after) has it.
+//! - The time of a call runs from when the service was ready for it: what it has waited for before,
+//!   a place in a limit or a buffer of our own, makes it neither slow nor abandoned.
 //!
 //! # Where it stands
 //!
@@ -145,6 +151,11 @@
 //! own service. A request that comes to the same circuit twice, around a route and around all of
 //! them, is asked and counted once. Retries belong outside, so that each attempt is asked and
 //! counted; timeouts inside, so that the circuit sees them.
+//!
+//! Limits may stand on either side. Inside, a trial that waits for a place holds up the trials of
+//! others for as long as its lease, and a limit that makes its callers wait within the call and not
+//! before it, as a pool of connections does, makes them slow: put it outside then, or a load shedder
+//! between it and this layer.
 
 mod body;
 mod errors;

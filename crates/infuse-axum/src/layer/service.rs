@@ -64,7 +64,7 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let CircuitBreakerLayer { circuit, make_classifier, call_timeout, errors } = &self.layer;
-        let inner = self.inner.clone();
+        let mut inner = self.inner.clone();
         if !passed::note(&mut request, circuit) {
             return Box::pin(async move {
                 let answer = inner.oneshot(request).await.map_err(CallError::Inner)?;
@@ -76,8 +76,14 @@ where
         Box::pin(async move {
             let permit = circuit.acquire(timeout).await.map_err(CallError::Rejected)?;
             let mut guard = Guard::new(permit);
-            let mut call = pin!(inner.oneshot(request));
-            match poll_fn(|cx| guard.watch(|| call.as_mut().poll(cx))).await {
+            let answer = match ready(&mut inner, &mut guard).await {
+                Ok(()) => {
+                    let mut call = pin!(guard.during(|| inner.call(request)));
+                    poll_fn(|cx| guard.watch(|| call.as_mut().poll(cx))).await
+                }
+                Err(error) => Err(error),
+            };
+            match answer {
                 Ok(answer) => {
                     let classified = classifier.classify_response(&answer);
                     match verdict::of_answer(answer.status(), answer.headers(), classified) {
@@ -100,6 +106,23 @@ where
             }
         })
     }
+}
+
+/// Waits until the service can be called. It may be for a place in a queue of our own, which is no
+/// matter of the service's.
+async fn ready<S: Service<R>, R>(service: &mut S, guard: &mut Guard) -> Result<(), S::Error> {
+    let mut waited = false;
+    poll_fn(|cx| {
+        let polled = guard.during(|| service.poll_ready(cx));
+        waited |= polled.is_pending();
+        polled
+    })
+    .await?;
+    // Asks for the time, which most calls can do without.
+    if waited {
+        guard.begin_call();
+    }
+    Ok(())
 }
 
 impl<S: fmt::Debug, C> fmt::Debug for CircuitBreaker<S, C> {

@@ -7,7 +7,7 @@ use std::{
 
 use config::Config;
 
-use super::{Live, Reload, ReloadError, live::change};
+use super::{Live, Reload, ReloadError};
 use crate::settings::{ServiceName, Settings, between, unseen_variables};
 
 impl Live {
@@ -29,13 +29,13 @@ impl Live {
         // First, so that a circuit which is made from now on goes by them.
         self.replace(Arc::clone(&new));
         for service in new.services.values() {
-            self.rules(&service.name).set(self.builder.rules(&new, service));
+            self.rules(&service.name).set(self.builder.rules(service));
         }
         for circuit in self.circuits.all() {
             // Below a service everything is as at the service.
             let service = circuit.name().split('/').next().unwrap_or_default();
             if let Ok(like) = ServiceName::parse(service) {
-                change(&circuit, &like, &old, &new);
+                self.builder.change(&circuit, &like, &old, &new);
             }
         }
         drop(one_at_a_time);

@@ -4,7 +4,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-use infuse_storage::{Circuit, Circuits, Policy};
+use infuse_storage::{Circuit, Circuits, Evidence, Policy};
 
 use super::{LiveRules, Rules};
 use crate::{
@@ -16,6 +16,9 @@ use crate::{
 /// Gets or makes a circuit below a service, by its name there.
 pub(crate) type Below = Arc<dyn Fn(&str) -> Circuit + Send + Sync>;
 
+/// A rule for what opens circuits, which is told the name of one.
+pub(crate) type TripRuleFn = Arc<dyn Fn(&str, &Evidence) -> bool + Send + Sync>;
+
 /// What the application said in its builder, as far as it is needed when settings are read.
 pub(crate) struct Builder {
     pub(crate) known: KnownNames,
@@ -24,6 +27,7 @@ pub(crate) struct Builder {
     pub(crate) listeners: Listeners,
     pub(crate) classify: Option<ClassifyFn>,
     pub(crate) exclusions: Vec<(String, ExcludeFn)>,
+    pub(crate) trip_rules: Vec<TripRuleFn>,
 }
 
 /// The settings that hold, and all that goes by them.
@@ -39,7 +43,7 @@ pub(crate) struct Live {
 impl Live {
     pub(crate) fn new(circuits: Circuits, builder: Builder, settings: Settings) -> Self {
         let rules = |service: &ServiceSettings| {
-            let rules = builder.rules(&settings, service);
+            let rules = builder.rules(service);
             (service.name.clone(), Arc::new(LiveRules::new(rules)))
         };
         let rules = settings.services.values().map(rules).collect();
@@ -84,14 +88,20 @@ impl Live {
         let circuit = self.circuits.circuit_with(name, |circuit| {
             made = true;
             let breaker = settings.breaker_for(like);
-            let circuit = circuit.policy(policy(&settings, like)).mode(breaker.mode);
+            let policy = self.builder.policy(&settings, like);
+            let circuit = circuit.policy(policy).mode(breaker.mode);
             let listeners = self.builder.listeners.of(breaker);
-            listeners.fold(circuit, |circuit, listener| circuit.shared_listener(listener))
+            let circuit =
+                listeners.fold(circuit, |circuit, listener| circuit.shared_listener(listener));
+            self.builder.trip_rules.iter().fold(circuit, |circuit, rule| {
+                let (name, rule) = (Arc::<str>::from(name), Arc::clone(rule));
+                circuit.trip_rule(move |evidence: &Evidence| rule(&name, evidence))
+            })
         });
         // A reload that came meanwhile may have looked for circuits before there was this one.
         let mut now = self.settings();
         while made && !Arc::ptr_eq(&now, &settings) {
-            change(&circuit, like, &settings, &now);
+            self.builder.change(&circuit, like, &settings, &now);
             settings = std::mem::replace(&mut now, self.settings());
         }
         circuit
@@ -100,12 +110,12 @@ impl Live {
 
 impl Builder {
     /// What the calls to a service go by.
-    pub(super) fn rules(&self, settings: &Settings, service: &ServiceSettings) -> Rules {
+    pub(super) fn rules(&self, service: &ServiceSettings) -> Rules {
         Rules {
             timeout: Some(service.timeout),
             body_limit: service.body_limit,
             classifier: self.classifier(&service.breaker),
-            retry_after_jitter: settings.retry_after_jitter,
+            retry_after_jitter: service.breaker.retry_after_jitter,
             max_circuits: usize::try_from(service.max_circuits).unwrap_or(usize::MAX),
         }
     }
@@ -118,25 +128,32 @@ impl Builder {
         // Settings were checked against the same names.
         Classifier::new(&breaker.exclude, named, self.classify.clone()).unwrap_or_default()
     }
-}
 
-/// The policy of the circuits that behave as is set for this name.
-fn policy(settings: &Settings, like: &ServiceName) -> Policy {
-    let timeout = settings.service(like.key()).map(|service| service.timeout);
-    // Settings are checked by the same limits when they are read.
-    settings.breaker_for(like).policy(timeout).unwrap_or_default()
-}
-
-/// Changes what differs by the settings. What code has put on the circuit stays where they have not
-/// changed, and an override stays above its mode in any case.
-pub(super) fn change(circuit: &Circuit, like: &ServiceName, old: &Settings, new: &Settings) {
-    let (before, after) = (policy(old, like), policy(new, like));
-    if before != after {
-        circuit.set_policy(after);
+    /// The policy of the circuits that behave as is set for this name.
+    fn policy(&self, settings: &Settings, like: &ServiceName) -> Policy {
+        let timeout = settings.service(like.key()).map(|service| service.timeout);
+        let has_rules = !self.trip_rules.is_empty();
+        // Settings are checked by the same limits when they are read.
+        settings.breaker_for(like).policy(timeout, has_rules).unwrap_or_default()
     }
-    let (before, after) = (old.breaker_for(like).mode, new.breaker_for(like).mode);
-    if before != after {
-        circuit.set_mode(after);
+
+    /// Changes what differs by the settings. What code has put on the circuit stays where they have
+    /// not changed, and an override stays above its mode in any case.
+    pub(super) fn change(
+        &self,
+        circuit: &Circuit,
+        like: &ServiceName,
+        old: &Settings,
+        new: &Settings,
+    ) {
+        let (before, after) = (self.policy(old, like), self.policy(new, like));
+        if before != after {
+            circuit.set_policy(after);
+        }
+        let (before, after) = (old.breaker_for(like).mode, new.breaker_for(like).mode);
+        if before != after {
+            circuit.set_mode(after);
+        }
     }
 }
 

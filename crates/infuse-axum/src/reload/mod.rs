@@ -13,5 +13,5 @@ mod rules;
 pub use error::ReloadError;
 pub use report::Reload;
 
-pub(crate) use live::{Below, Builder, Live};
+pub(crate) use live::{Below, Builder, Live, TripRuleFn};
 pub(crate) use rules::{LiveRules, Rules};

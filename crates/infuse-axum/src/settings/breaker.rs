@@ -15,7 +15,7 @@ use super::Exclusion;
 #[non_exhaustive]
 pub struct BreakerSettings {
     /// `BREAKER_MAX_FAILURE`: failures, one after another, that open the circuit; 1 to 65535, or
-    /// none where a rate opens it. Default 5.
+    /// none where a rate opens it, or a rule of the application. Default 5.
     pub max_failure: Option<u32>,
     /// `BREAKER_FAILURE_RATE`: the share of failures in the window that opens the circuit; more
     /// than 0, at most 1. Default none.
@@ -61,6 +61,9 @@ pub struct BreakerSettings {
     /// `TRIP_MIN_REPORTERS`: processes that must have seen failures before the circuit opens for
     /// all; 1 to 1000. Default 1.
     pub min_reporters: u32,
+    /// `RETRY_AFTER_JITTER`: up to which share of the time left is added at random to the
+    /// `Retry-After` that callers are given whom the circuit rejects; 0 to 1. Default 0.
+    pub retry_after_jitter: f64,
     /// `BREAKER_MODE`: what the circuit does with what it knows. Default enabled.
     pub mode: Mode,
     /// `BREAKER_EXCLUDE_EXCEPTIONS`: failures that shall not count. Default none.
@@ -70,15 +73,21 @@ pub struct BreakerSettings {
 }
 
 impl BreakerSettings {
-    /// The policy that this asks for, of calls that usually have this timeout.
+    /// The policy that this asks for, of calls that usually have this timeout, in a circuit that has
+    /// rules of the application's own or not.
     ///
     /// # Errors
     ///
     /// None for what was read from a `Config`: it was refused there, by the names of the settings.
-    pub(crate) fn policy(&self, call_timeout: Option<Duration>) -> Result<Policy, PolicyError> {
+    pub(crate) fn policy(
+        &self,
+        call_timeout: Option<Duration>,
+        has_rules: bool,
+    ) -> Result<Policy, PolicyError> {
         let mut policy = Policy::builder();
         policy = match self.max_failure {
             Some(failures) => policy.max_failure(failures),
+            None if has_rules => policy.by_rules_alone(),
             None => policy.no_max_failure(),
         };
         if let Some(calls) = self.minimum_calls {
@@ -131,6 +140,7 @@ impl Default for BreakerSettings {
             abandoned_after: None,
             split_local_origin: false,
             min_reporters: 1,
+            retry_after_jitter: 0.0,
             mode: Mode::Enabled,
             exclude: Vec::new(),
             listeners: Vec::new(),

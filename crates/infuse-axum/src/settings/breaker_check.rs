@@ -45,9 +45,11 @@ impl Contradiction {
 
 /// All that is contradictory. Where this finds nothing, and each value is within its own range, a
 /// policy can be made.
-pub(super) fn find(breaker: &BreakerSettings) -> Vec<Contradiction> {
+///
+/// `has_rules` says that circuits have rules of the application's own.
+pub(super) fn find(breaker: &BreakerSettings, has_rules: bool) -> Vec<Contradiction> {
     let mut found = Vec::new();
-    if breaker.max_failure.is_none() && !breaker.has_rate() {
+    if breaker.max_failure.is_none() && !breaker.has_rate() && !has_rules {
         found.push(Contradiction::NeverOpens);
     }
     if let (Some(minimum), Window::Calls(calls)) = (breaker.minimum_calls, breaker.window)
@@ -126,9 +128,12 @@ mod tests {
     proptest! {
         /// So that nobody ever gets to see an error of the policy, which knows no settings.
         #[test]
-        fn what_a_policy_refuses_is_found_here_and_nothing_else(breaker in breaker()) {
-            let policy = breaker.policy(Some(Duration::from_secs(5)));
-            prop_assert_eq!(find(&breaker).is_empty(), policy.is_ok(), "{:?}", policy);
+        fn what_a_policy_refuses_is_found_here_and_nothing_else(
+            breaker in breaker(),
+            has_rules: bool,
+        ) {
+            let policy = breaker.policy(Some(Duration::from_secs(5)), has_rules);
+            prop_assert_eq!(find(&breaker, has_rules).is_empty(), policy.is_ok(), "{:?}", policy);
         }
     }
 
@@ -143,7 +148,7 @@ mod tests {
             ..BreakerSettings::default()
         };
         assert_eq!(
-            find(&breaker),
+            find(&breaker, false),
             [
                 Contradiction::NeverOpens,
                 Contradiction::MinimumAboveWindow { minimum: 11, calls: 10 },
@@ -154,8 +159,8 @@ mod tests {
                 },
             ]
         );
-        assert_eq!(find(&BreakerSettings::default()), []);
-        let policy = BreakerSettings::default().policy(None).unwrap();
+        assert_eq!(find(&BreakerSettings::default(), false), []);
+        let policy = BreakerSettings::default().policy(None, true).unwrap();
         assert_eq!(policy, infuse_storage::Policy::default());
     }
 }

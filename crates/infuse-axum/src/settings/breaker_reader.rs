@@ -52,6 +52,7 @@ pub(super) fn read(
     layer.set("breaker_abandoned_after", &mut b.abandoned_after, |t| none_or(t, a_day));
     layer.set("breaker_split_local_origin", &mut b.split_local_origin, flag::parse);
     layer.set("trip_min_reporters", &mut b.min_reporters, whole(1..=1_000));
+    layer.set("retry_after_jitter", &mut b.retry_after_jitter, share::jitter);
     layer.set("breaker_mode", &mut b.mode, mode);
     layer.list("breaker_exclude_exceptions", &mut b.exclude, |t| exclusion(t, known));
     layer.list("breaker_listeners", &mut b.listeners, |name| match known.has_listener(name) {
@@ -59,7 +60,7 @@ pub(super) fn read(
         false => Err(format!("no listener has this name; {}", known.listeners())),
     });
 
-    layer.report_contradictions(&breaker);
+    layer.report_contradictions(&breaker, known.has_trip_rule());
     Circuit { breaker, wrong: layer.wrong }
 }
 
@@ -204,8 +205,8 @@ impl<'v> Layer<'_, 'v> {
         self.reader.report.error(problem);
     }
 
-    fn report_contradictions(&mut self, breaker: &BreakerSettings) {
-        let found = breaker_check::find(breaker);
+    fn report_contradictions(&mut self, breaker: &BreakerSettings, has_rules: bool) {
+        let found = breaker_check::find(breaker, has_rules);
         for contradiction in &found {
             let settings = contradiction.settings();
             // A wrong value has been told of, and what holds instead was not asked for.
@@ -221,7 +222,7 @@ impl<'v> Layer<'_, 'v> {
         }
         if found.is_empty()
             && self.wrong.is_empty()
-            && let Err(error) = breaker.policy(None)
+            && let Err(error) = breaker.policy(None, has_rules)
         {
             // Only if the ranges here are not those of the policy, which is a defect of Infuse.
             self.report("breaker_max_failure", error.to_string());

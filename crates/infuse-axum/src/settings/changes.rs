@@ -141,9 +141,11 @@ fn reachable(
     is: Option<&ServiceSettings>,
     found: &mut Vec<SettingChange>,
 ) {
-    let mut add = |setting, from: String, to: String| {
-        let key = Key::Service(name.clone(), setting).variable();
-        found.push(SettingChange { key, service: Some(name.clone()), from, to });
+    // By the name that it still has.
+    let name = was.map_or(name, |was| &was.name);
+    let of_service = |setting| Key::Service(name.clone(), setting);
+    let mut add = |key: Key, from: String, to: String| {
+        found.push(SettingChange { key: key.variable(), service: Some(name.clone()), from, to });
     };
     let (Some(was), Some(is)) = (was, is) else {
         let url = |service: Option<&ServiceSettings>| match service {
@@ -151,24 +153,20 @@ fn reachable(
             None => "no service".to_owned(),
         };
         if was.is_some() || is.is_some() {
-            add("url", url(was), url(is));
+            add(of_service("url"), url(was), url(is));
         }
         return;
     };
     // The spelling is in keys and labels.
     if was.name.as_str() != is.name.as_str() {
-        add(
-            "name as listed in INFUSE_SERVICE_CONNECTIONS",
-            was.name.to_string(),
-            is.name.to_string(),
-        );
+        add(Key::General("service_connections"), was.name.to_string(), is.name.to_string());
     }
     // What differs by the template alone is said once.
     if was.url != is.url && !(is_by_template(old, was) && is_by_template(new, is)) {
-        add("url", was.url.to_string(), is.url.to_string());
+        add(of_service("url"), was.url.to_string(), is.url.to_string());
     }
     if was.redirects != is.redirects {
-        add("redirects", was.redirects.to_string(), is.redirects.to_string());
+        add(of_service("redirects"), was.redirects.to_string(), is.redirects.to_string());
     }
 }
 
@@ -185,7 +183,6 @@ fn of_all(settings: &Settings) -> Shown {
         ("service_timeout", time(&settings.service_timeout)),
         ("service_body_limit", self::shown(settings.service_body_limit.as_ref())),
         ("service_max_circuits", settings.service_max_circuits.to_string()),
-        ("retry_after_jitter", settings.retry_after_jitter.to_string()),
     ]);
     shown
 }
@@ -222,6 +219,7 @@ fn of_breaker(breaker: &BreakerSettings) -> Shown {
         ("breaker_abandoned_after", shown_time(breaker.abandoned_after)),
         ("breaker_split_local_origin", breaker.split_local_origin.to_string()),
         ("trip_min_reporters", breaker.min_reporters.to_string()),
+        ("retry_after_jitter", breaker.retry_after_jitter.to_string()),
         ("breaker_mode", breaker.mode.to_string()),
         ("breaker_exclude_exceptions", list(&breaker.exclude)),
     ]

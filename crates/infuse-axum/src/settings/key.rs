@@ -58,7 +58,7 @@ pub(super) const GENERAL: [&str; 45] = [
 ];
 
 /// Settings for one service.
-pub(super) const PER_SERVICE: [&str; 26] = [
+pub(super) const PER_SERVICE: [&str; 27] = [
     "body_limit",
     "breaker_abandoned_after",
     "breaker_exclude_exceptions",
@@ -82,6 +82,7 @@ pub(super) const PER_SERVICE: [&str; 26] = [
     "breaker_window_calls",
     "max_circuits",
     "redirects",
+    "retry_after_jitter",
     "timeout",
     "trip_min_reporters",
     "url",

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 pub struct KnownNames {
     listeners: BTreeSet<String>,
     exclusions: BTreeSet<String>,
+    trip_rule: bool,
     storage: bool,
 }
 
@@ -25,11 +26,23 @@ impl KnownNames {
         self
     }
 
+    /// The application has a rule of its own for what opens circuits, so that
+    /// `INFUSE_BREAKER_MAX_FAILURE` may be `none` without a rate.
+    #[must_use]
+    pub fn with_trip_rule(mut self) -> Self {
+        self.trip_rule = true;
+        self
+    }
+
     /// The application brings a storage of its own, which is used whatever the settings say.
     #[must_use]
     pub fn with_storage(mut self) -> Self {
         self.storage = true;
         self
+    }
+
+    pub(super) fn has_trip_rule(&self) -> bool {
+        self.trip_rule
     }
 
     pub(super) fn has_storage(&self) -> bool {

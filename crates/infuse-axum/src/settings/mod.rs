@@ -64,14 +64,14 @@
 //!
 //! | setting | default | meaning |
 //! |---|---|---|
-//! | `INFUSE_BREAKER_MAX_FAILURE` | 5 | failures, one after another; 1 to 65535. `none` switches it off where a rate is set |
+//! | `INFUSE_BREAKER_MAX_FAILURE` | 5 | failures, one after another; 1 to 65535. `none` switches it off where a rate is set, or the application has a [rule](crate::InfuseBuilder::trip_rule) of its own |
 //! | `INFUSE_BREAKER_FAILURE_RATE` | none | the share of failures among the calls in the window; more than 0, at most 1 |
 //! | `INFUSE_BREAKER_SLOW_CALL_RATE` | none | the share of slow calls among them; more than 0, at most 1 |
-//! | `INFUSE_BREAKER_SLOW_CALL_DURATION` | none | how long a slow call takes at least; up to 24h. Set both or neither |
-//! | `INFUSE_BREAKER_WINDOW` | 10 | the window of both rates: the calls of the last so long; up to 1h |
+//! | `INFUSE_BREAKER_SLOW_CALL_DURATION` | none | how long a slow call takes at least; up to 24h, less than the timeout of the calls. Set both or neither |
+//! | `INFUSE_BREAKER_WINDOW` | 10 | the window of both rates: the calls of the last so long; up to 1h. Where circuits are shared, two of `INFUSE_SYNC_INTERVAL` at least |
 //! | `INFUSE_BREAKER_WINDOW_CALLS` | none | the last so many calls instead; 1 to 10000. Set one of the two; for one service it replaces either |
 //! | `INFUSE_BREAKER_MINIMUM_CALLS` | 20, or the window if it is smaller | calls in the window before a rate is judged; 1 to 1000000, at most the window |
-//! | `INFUSE_BREAKER_SPLIT_LOCAL_ORIGIN` | `false` | whether failures of our own side of the wire (names that are not found, no socket left) open the circuit of this process alone: `true`, `false` |
+//! | `INFUSE_BREAKER_SPLIT_LOCAL_ORIGIN` | `false` | whether failures of our own side of the wire (names that are not found, or not in time; no socket left) open the circuit of this process alone: `true`, `false` |
 //! | `INFUSE_BREAKER_ABANDONED_AFTER` | none | a call that its caller drops after so long of waiting is a failure; up to 24h. See [timeouts](#timeouts) |
 //! | `INFUSE_BREAKER_EXCLUDE_EXCEPTIONS` | none | failures that shall not count: see [`Exclusion`] |
 //! | `INFUSE_TRIP_MIN_REPORTERS` | 1 | processes that must have seen failures before the circuit opens for all; 1 to 1000. For one service `TRIP_MIN_REPORTERS` in its table |
@@ -95,12 +95,12 @@
 //! |---|---|---|
 //! | `INFUSE_BREAKER_MODE` | `enabled` | `observe`: counts, and rejects nothing; `disabled`: lets every call through uncounted; `isolated`: rejects every call. See [`Mode`](crate::Mode), and [`Infuse::circuit`](crate::Infuse::circuit) for changing it at run time |
 //! | `INFUSE_BREAKER_LISTENERS` | none | listeners, by the names that the application registered |
+//! | `INFUSE_RETRY_AFTER_JITTER` | 0 | the share of the time left that is added at random, at most, to the `Retry-After` of a rejection, so that callers come back spread out; 0 to 1. For one service `RETRY_AFTER_JITTER` in its table |
 //!
 //! And of the application as a whole:
 //!
 //! | setting | default | meaning |
 //! |---|---|---|
-//! | `INFUSE_RETRY_AFTER_JITTER` | 0 | the share of the time left that is added at random, at most, to the `Retry-After` of a rejection, so that callers come back spread out; 0 to 1 |
 //! | `INFUSE_INITIAL_CIRCUIT_STATE` | `closed` | what this application's own circuit is set to at start: `closed`, `open`, `half-open` (for one that may crash in a loop) or `unchanged` |
 //! | `INFUSE_FALLBACK_CIRCUIT_STATE` | none | state to take when the storage is lost: `closed`, `open`, `half-open`; none: the last one known |
 //!
@@ -122,6 +122,7 @@
 //! | `INFUSE_SERVICES__<NAME>__REDIRECTS` | 0 | redirects to follow, to the same origin only; up to 20 |
 //! | `INFUSE_SERVICES__<NAME>__BREAKER_…` | as for all | each of the settings of circuits that begin so; a list replaces the general one |
 //! | `INFUSE_SERVICES__<NAME>__TRIP_MIN_REPORTERS` | as for all | |
+//! | `INFUSE_SERVICES__<NAME>__RETRY_AFTER_JITTER` | as for all | |
 //!
 //! ## Timeouts
 //!

@@ -14,7 +14,7 @@ use super::{
     no_effect, own_name,
     problem::SettingsProblem,
     reader::{Reader, whole},
-    service_url, share, size, storage,
+    service_url, size, storage,
 };
 
 /// Circuits below one service at most.
@@ -49,12 +49,11 @@ pub(super) fn settings(
     let rest = reader.one(&key("trip_rest"), |text| duration::parse(text, &UP_TO_A_MINUTE));
     set(&mut settings.trip_rest, rest);
     storage::resolve(reader, known, features, &mut settings);
-    set(&mut settings.retry_after_jitter, reader.one(&key("retry_after_jitter"), share::jitter));
     let general = breaker_reader::read(reader, known, None, &Circuit::default());
     settings.breaker = general.breaker.clone();
     services(reader, known, &general, &connections, &mut settings);
     settings.connections = connections;
-    no_effect::warn(reader, &settings);
+    no_effect::warn(reader, &settings, known);
     if !known.has_storage() {
         warn_of_spelling(reader, &settings);
     }

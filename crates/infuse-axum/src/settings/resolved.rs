@@ -54,9 +54,6 @@ pub struct Settings {
     /// `INFUSE_SERVICE_MAX_CIRCUITS`: circuits below one service at most, where it has no number of
     /// its own; 0 to 10000. Default 100.
     pub service_max_circuits: u32,
-    /// `INFUSE_RETRY_AFTER_JITTER`: up to which share of the time left is added at random to the
-    /// `Retry-After` that callers of this application are given; 0 to 1. Default 0.
-    pub retry_after_jitter: f64,
     /// How circuits behave for which nothing else was set.
     pub breaker: BreakerSettings,
     /// The services that can be called, by name.
@@ -85,7 +82,6 @@ impl Default for Settings {
             service_timeout: Duration::from_secs(5),
             service_body_limit: None,
             service_max_circuits: 100,
-            retry_after_jitter: 0.0,
             breaker: BreakerSettings::default(),
             services: BTreeMap::new(),
             circuits: BTreeMap::new(),

@@ -3,8 +3,8 @@
 use std::future::pending;
 
 use http_body_util::BodyExt;
-use infuse_axum::Policy;
-use tower::{Layer, ServiceExt};
+use infuse_axum::{Policy, Window};
+use tower::{Layer, ServiceExt, limit::ConcurrencyLimit};
 use tower_http::classify::GrpcErrorsAsFailures;
 
 use super::*;
@@ -37,6 +37,90 @@ async fn who_waited_for_so_long_counts() {
     // By default nothing does.
     circuit.set_policy(Policy::default());
     assert_eq!(give_up_after(&circuit, AFTER * 100).await, 2);
+}
+
+/// The wait for a place in a queue of our own is no wait for the service.
+#[tokio::test(start_paused = true)]
+async fn who_waited_for_a_place_does_not_count() {
+    let circuit = impatient().await;
+    let hangs = service_fn(|_: Request<Empty<Bytes>>| {
+        pending::<Result<Response<Full<Bytes>>, Infallible>>()
+    });
+    let service = layer(&circuit).layer(ConcurrencyLimit::new(hangs, 1));
+    let mut first = Box::pin(service.clone().oneshot(request()));
+    assert!(futures_util::poll!(&mut first).is_pending());
+    let mut second = Box::pin(service.clone().oneshot(request()));
+    assert!(tokio::time::timeout(AFTER * 10, &mut second).await.is_err());
+    // It has waited for the service for far too long.
+    drop(first);
+    assert_eq!(circuit.fail_counter(), 1);
+    // The other comes to its turn, and has waited for the service only since then.
+    assert!(tokio::time::timeout(AFTER / 2, &mut second).await.is_err());
+    drop(second);
+    assert_eq!(circuit.fail_counter(), 1);
+    // One that never had a place.
+    let _first = {
+        let mut first = Box::pin(service.clone().oneshot(request()));
+        assert!(futures_util::poll!(&mut first).is_pending());
+        first
+    };
+    assert!(tokio::time::timeout(AFTER * 10, service.oneshot(request())).await.is_err());
+    assert_eq!(circuit.fail_counter(), 1);
+}
+
+/// Nor is it what makes a call slow, an ordinary one or a trial.
+#[tokio::test]
+async fn a_call_is_slow_by_the_time_since_its_service_was_ready() {
+    let (circuit, clock) = circuit().await;
+    let policy = Policy::builder().slow_call_rate(1.0).slow_call_duration(AFTER);
+    circuit.set_policy(policy.window(Window::Calls(10)).build().unwrap());
+    let place = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    let limit = tower::limit::GlobalConcurrencyLimitLayer::with_semaphore(place.clone());
+    let slow = |took: Duration| {
+        let clock = clock.clone();
+        service_fn(move |_: Request<Empty<Bytes>>| {
+            clock.advance(took);
+            ready(Ok::<_, Infallible>(answer(200)))
+        })
+    };
+    let slow_calls = || circuit.snapshot().window.unwrap().counts.slow;
+    let call = async |waits: Duration, took: Duration| {
+        let service = layer(&circuit).layer(limit.layer(slow(took)));
+        let mut call = Box::pin(service.oneshot(request()));
+        assert!(futures_util::poll!(&mut call).is_pending());
+        clock.advance(waits);
+        place.add_permits(1);
+        call.await.unwrap().into_body().collect().await.unwrap();
+        place.forget_permits(1);
+    };
+    call(AFTER * 5, AFTER / 2).await;
+    assert_eq!(slow_calls(), 0);
+    call(Duration::ZERO, AFTER).await;
+    assert_eq!(slow_calls(), 1);
+
+    // A trial that is slow would not close.
+    place.add_permits(1);
+    assert_eq!(circuit.half_open().await, Reach::Fleet);
+    place.forget_permits(1);
+    let service = layer(&circuit).layer(limit.layer(slow(AFTER / 2)));
+    let mut trial = Box::pin(service.oneshot(request()));
+    let waits = async {
+        while circuit.snapshot().trials == 0 {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = &mut trial => panic!("there is no place"),
+        () = waits => {}
+    }
+    clock.advance(AFTER * 2);
+    place.add_permits(1);
+    trial.await.unwrap().into_body().collect().await.unwrap();
+    until(&circuit, State::Closed).await;
 }
 
 /// A body of which each piece comes when it has been waited for that long.

@@ -102,7 +102,10 @@ async fn what_grpc_says_in_its_headers() {
         (503, None, 1),
         (502, None, 2),
         (429, None, 2),
-        (200, None, 0),
+        // Nor is there anything to go by here, although it takes this for a success as well.
+        (404, None, 2),
+        (200, None, 2),
+        (200, Some("0"), 0),
     ] {
         layer.layer(answers(status, grpc)).oneshot(request()).await.unwrap();
         assert_eq!(circuit.fail_counter(), failures, "{status} {grpc:?}");

@@ -75,6 +75,59 @@ async fn trailers_decide_for_grpc() {
     }
 }
 
+/// As of a proxy that ends what it has lost, cleanly.
+#[tokio::test]
+async fn an_answer_of_grpc_that_ends_without_trailers_says_nothing() {
+    let (circuit, _clock) = circuit().await;
+    let layer = layer(&circuit).classifier(SharedClassifier::new(GrpcErrorsAsFailures::new()));
+    let call = async |body: Vec<Result<Frame<Bytes>, io::Error>>| {
+        let body = std::sync::Arc::new(std::sync::Mutex::new(Some(body)));
+        let service = service_fn(move |_: Request<Empty<Bytes>>| {
+            let body = body.lock().unwrap().take().unwrap();
+            ready(Ok::<_, Infallible>(Response::new(frames(body, true))))
+        });
+        let answer = layer.layer(service).oneshot(request()).await.unwrap();
+        answer.into_body().collect().await.unwrap();
+    };
+    call(vec![data(), Ok(Frame::trailers(grpc_status("14")))]).await;
+    assert_eq!(circuit.fail_counter(), 1);
+    call(vec![data(), data()]).await;
+    call(vec![]).await;
+    assert_eq!(circuit.fail_counter(), 1, "no success");
+    assert_eq!(circuit.half_open().await, Reach::Fleet);
+    call(vec![data()]).await;
+    assert_eq!((circuit.state(), circuit.snapshot().trials), (State::HalfOpen, 0));
+    call(vec![data(), Ok(Frame::trailers(grpc_status("0")))]).await;
+    until(&circuit, State::Closed).await;
+
+    // A body that is known to be at its end when it comes, too.
+    layer.layer(fails_with("14")).oneshot(request()).await.unwrap();
+    assert_eq!(circuit.fail_counter(), 1);
+    let empty = service_fn(|_: Request<Empty<Bytes>>| {
+        ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
+    });
+    layer.layer(empty).oneshot(request()).await.unwrap();
+    assert_eq!(circuit.fail_counter(), 1);
+}
+
+/// A service that answers with a status of gRPC and nothing else.
+fn fails_with(
+    status: &'static str,
+) -> impl Service<
+    Request<Empty<Bytes>>,
+    Response = Response<Empty<Bytes>>,
+    Error = Infallible,
+    Future: Send,
+> + Clone
++ Send
++ 'static {
+    service_fn(move |_: Request<Empty<Bytes>>| {
+        let mut answer = Response::new(Empty::new());
+        *answer.headers_mut() = grpc_status(status);
+        ready(Ok(answer))
+    })
+}
+
 /// Who reads by the length that was announced does not come back for the end.
 #[tokio::test]
 async fn the_last_piece_is_the_end() {

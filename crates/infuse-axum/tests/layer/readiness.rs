@@ -136,6 +136,36 @@ async fn a_service_that_breaks_before_it_is_ready_has_failed() {
     until(&circuit, State::Closed).await;
 }
 
+/// One that panics when it is asked, or when it is called.
+#[derive(Clone)]
+struct Panics(bool);
+
+impl Service<Request<Empty<Bytes>>> for Panics {
+    type Response = Response<Full<Bytes>>;
+    type Error = io::Error;
+    type Future = std::future::Ready<io::Result<Self::Response>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        assert!(!self.0, "as it is meant to");
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<Empty<Bytes>>) -> Self::Future {
+        panic!("as it is meant to");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_before_there_is_a_call_is_a_failure_too() {
+    let (circuit, _clock) = circuit().await;
+    for (failures, when_asked) in [(1, true), (2, false)] {
+        let call = layer(&circuit).layer(Panics(when_asked)).oneshot(request());
+        let call = std::panic::AssertUnwindSafe(call);
+        assert!(futures_util::FutureExt::catch_unwind(call).await.is_err());
+        assert_eq!(circuit.fail_counter(), failures);
+    }
+}
+
 #[tokio::test]
 async fn a_limit_inside_makes_wait_and_is_free_again() {
     let (circuit, _clock) = circuit().await;

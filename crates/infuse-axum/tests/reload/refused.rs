@@ -119,5 +119,7 @@ async fn a_service_that_is_gone_or_another_name_in_the_builder() {
         "{error}"
     );
     let error = bench.reload(&[("infuse_service_connections", "Payments,other")]).unwrap_err();
-    assert!(error.to_string().contains("payments -> Payments"), "{error}");
+    let ReloadError::Fixed(changes) = &error else { panic!("{error}") };
+    let told: Vec<_> = changes.iter().map(|it| (it.key(), it.service(), it.to())).collect();
+    assert_eq!(told, [("INFUSE_SERVICE_CONNECTIONS", Some("payments"), "Payments")]);
 }

@@ -46,10 +46,10 @@ async fn each_setting_once_for_all_and_by_itself_where_it_differs() {
         text.lines().collect::<Vec<_>>(),
         [
             "INFUSE_BREAKER_MAX_FAILURE: 5 -> 3",
+            "INFUSE_RETRY_AFTER_JITTER: 0 -> 0.2",
             "INFUSE_BREAKER_MODE: enabled -> observe",
             "INFUSE_BREAKER_EXCLUDE_EXCEPTIONS: none -> 503, timeout",
             "INFUSE_SERVICE_TIMEOUT: 5s -> 2s",
-            "INFUSE_RETRY_AFTER_JITTER: 0 -> 0.2",
             "INFUSE_SERVICES__DATABASE__BREAKER_MAX_FAILURE: 5 -> 4",
             "INFUSE_SERVICES__DATABASE__BREAKER_RAMP: 30s -> none",
             "INFUSE_SERVICES__OTHER__BREAKER_MAX_FAILURE: 7 -> 8",

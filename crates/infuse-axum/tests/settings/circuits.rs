@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use config::Environment;
 use infuse_axum::{
     Mode, Window,
-    settings::{BreakerSettings, ServiceName, Settings},
+    settings::{BreakerSettings, KnownNames, ServiceName, Settings},
 };
 
-use crate::{bad, from_both, from_env, from_file, good, warned};
+use crate::{bad, config, from_both, from_env, good, warned};
 
 /// What a setting does, by a value that is not its default and another.
 struct Row {
@@ -26,9 +27,12 @@ fn show(value: &impl std::fmt::Debug) -> String {
 const RATE: (&str, &str) = ("INFUSE_BREAKER_FAILURE_RATE", "0.9");
 
 const SLOW: [(&str, &str); 2] =
-    [("INFUSE_BREAKER_SLOW_CALL_RATE", "0.9"), ("INFUSE_BREAKER_SLOW_CALL_DURATION", "9")];
+    [("INFUSE_BREAKER_SLOW_CALL_RATE", "0.9"), ("INFUSE_BREAKER_SLOW_CALL_DURATION", "4")];
 
-const ROWS: [Row; 19] = [
+/// Where circuits are shared.
+const REDIS: (&str, &str) = ("INFUSE_REDIS_URL", "redis://cache");
+
+const ROWS: [Row; 20] = [
     Row {
         keys: ("BREAKER_MAX_FAILURE", "BREAKER_MAX_FAILURE"),
         values: ["7 Some(7)", "none None"],
@@ -122,8 +126,14 @@ const ROWS: [Row; 19] = [
     Row {
         keys: ("TRIP_MIN_REPORTERS", "TRIP_MIN_REPORTERS"),
         values: ["2 2", "1000 1000"],
-        with: &[],
+        with: &[REDIS],
         shows: |_, breaker| show(&breaker.min_reporters),
+    },
+    Row {
+        keys: ("RETRY_AFTER_JITTER", "RETRY_AFTER_JITTER"),
+        values: ["50% 0.5", "0.25 0.25"],
+        with: &[],
+        shows: |_, breaker| show(&breaker.retry_after_jitter),
     },
     Row {
         keys: ("SERVICE_MAX_CIRCUITS", "MAX_CIRCUITS"),
@@ -173,7 +183,7 @@ fn each_for_all_and_for_one_service_from_the_environment_and_from_a_file() {
         assert_eq!(of(&settings), two.1, "{own}");
         let other = settings.breaker_for(&name("other")).clone();
         assert!(settings.service("other").is_some());
-        if own.contains("BREAKER") || own.contains("TRIP") {
+        if ["BREAKER", "TRIP", "RETRY"].iter().any(|part| own.contains(part)) {
             assert_eq!(shows(&settings, &other), one.1, "{general}");
             assert_eq!(shows(&settings, &settings.breaker), one.1, "{general}");
         }
@@ -186,10 +196,6 @@ fn each_for_all_and_for_one_service_from_the_environment_and_from_a_file() {
             assert_eq!(of(&settings), two.1, "{text}");
         }
     }
-    let settings = good(from_env(&[("INFUSE_RETRY_AFTER_JITTER", "50%")]));
-    assert_eq!(settings.retry_after_jitter, 0.5);
-    let settings = good(from_file("infuse.retry_after_jitter = 0.25"));
-    assert_eq!(settings.retry_after_jitter, 0.25);
 }
 
 #[test]
@@ -206,7 +212,7 @@ fn the_defaults_are_the_documented_ones() {
     assert_eq!((breaker.ramp, breaker.abandoned_after), (None, None));
     assert_eq!((breaker.split_local_origin, breaker.min_reporters), (false, 1));
     assert_eq!(breaker.mode, Mode::Enabled);
-    assert_eq!(settings.retry_after_jitter, 0.0);
+    assert_eq!(breaker.retry_after_jitter, 0.0);
     assert_eq!(settings.service_timeout, Duration::from_secs(5));
     assert_eq!((settings.service_body_limit, settings.service_max_circuits), (None, 100));
     assert_eq!(settings.services["a"].max_circuits, 100);
@@ -246,6 +252,7 @@ fn one_wrong_value_each() {
         ("BREAKER_ABANDONED_AFTER", "x", duration.to_owned()),
         ("TRIP_MIN_REPORTERS", "0", "out of range; use 1 to 1000".to_owned()),
         ("TRIP_MIN_REPORTERS", "1001", "out of range; use 1 to 1000".to_owned()),
+        ("RETRY_AFTER_JITTER", "2", format!("out of range; use {share}")),
         ("SERVICE_MAX_CIRCUITS", "10001", "out of range; use 0 to 10000".to_owned()),
     ] {
         for service in [false, true] {
@@ -257,16 +264,6 @@ fn one_wrong_value_each() {
             assert_eq!(bad(from_env(&[A, (&variable, value)])), expected);
         }
     }
-    assert_eq!(
-        bad(from_env(&[("INFUSE_RETRY_AFTER_JITTER", "2")])),
-        format!(
-            "INFUSE_RETRY_AFTER_JITTER = \"2\" (from the environment): out of range; use {share}"
-        )
-    );
-    assert!(
-        bad(from_file("[infuse.services.a]\nretry_after_jitter = 0.1"))
-            .contains("not a setting of")
-    );
 }
 
 #[test]
@@ -355,4 +352,94 @@ fn a_call_that_times_out_before_it_is_abandoned_is_a_warning() {
     let said = after(general, "6", "7");
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].contains("because `INFUSE_SERVICE_TIMEOUT` ends it after 5s"), "{}", said[0]);
+}
+
+#[test]
+fn a_call_that_times_out_before_it_is_slow_is_a_warning() {
+    let from = |key, from, timeout| {
+        let rate = ("INFUSE_BREAKER_SLOW_CALL_RATE", "0.5");
+        // A service that has its own switches it off where it is not asked for.
+        let off = ("INFUSE_SERVICES__OTHER__BREAKER_SLOW_CALL_DURATION", "none");
+        let read = [A, rate, off, (key, from), ("INFUSE_SERVICES__A__TIMEOUT", timeout)];
+        from_env(&read)
+    };
+    let general = "INFUSE_BREAKER_SLOW_CALL_DURATION";
+    good(from(general, "3", "3001ms"));
+    assert_eq!(
+        warned(from(general, "3", "3")),
+        [format!(
+            "{general} = \"3\" (from the environment): no call waits 3s, because \
+             `INFUSE_SERVICES__A__TIMEOUT` ends it after 3s: only those that time out, or whose \
+             own callers are slow, would be slow; use less than that"
+        )]
+    );
+    let own = "INFUSE_SERVICES__A__BREAKER_SLOW_CALL_DURATION";
+    let said =
+        warned(from_env(&[A, ("INFUSE_SERVICES__A__BREAKER_SLOW_CALL_RATE", "0.5"), (own, "5")]));
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with(own) && said[0].contains("`INFUSE_SERVICE_TIMEOUT`"), "{said:?}");
+}
+
+#[test]
+fn more_reporters_than_one_process_is_are_a_warning() {
+    let message = "no other process reports to a circuit that is kept in memory, so this one \
+                   decides by itself; set INFUSE_REDIS_URL or remove this";
+    for key in ["INFUSE_TRIP_MIN_REPORTERS", "INFUSE_SERVICES__A__TRIP_MIN_REPORTERS"] {
+        assert_eq!(
+            warned(from_env(&[A, (key, "2")])),
+            [format!("{key} = \"2\" (from the environment): {message}")]
+        );
+        good(from_env(&[A, (key, "1")]));
+        good(from_env(&[A, (key, "2"), REDIS]));
+        // One of the application's own may be shared.
+        let own = config(Environment::default(), &[A, (key, "2")]);
+        good(Settings::from_config(&own, &KnownNames::default().with_storage()));
+    }
+}
+
+#[test]
+fn a_window_in_which_the_calls_of_a_fleet_never_add_up_is_a_warning() {
+    let window = ("INFUSE_BREAKER_WINDOW", "1999ms");
+    let seldom = |window, interval| {
+        format!(
+            "processes tell each other of their calls every {interval} (`INFUSE_SYNC_INTERVAL`), \
+             which is too seldom for a window of {window}: each goes by its own calls alone; use a \
+             window of two intervals at least"
+        )
+    };
+    assert_eq!(
+        warned(from_env(&[A, RATE, REDIS, window])),
+        [format!(
+            "INFUSE_BREAKER_WINDOW = \"1999ms\" (from the environment): {}",
+            seldom("1999ms", "1s")
+        )]
+    );
+    let own = ("INFUSE_SERVICES__A__BREAKER_WINDOW", "1");
+    let said = warned(from_env(&[A, RATE, REDIS, own]));
+    assert!(said.len() == 1 && said[0].starts_with(own.0), "{said:?}");
+    // Where the window is the usual one, the interval is what is odd.
+    assert_eq!(
+        warned(from_env(&[A, RATE, REDIS, ("INFUSE_SYNC_INTERVAL", "6")])),
+        [format!("INFUSE_SYNC_INTERVAL = \"6\" (from the environment): {}", seldom("10s", "6s"))]
+    );
+    good(from_env(&[A, RATE, window]));
+    good(from_env(&[A, RATE, REDIS, ("INFUSE_BREAKER_WINDOW", "2")]));
+    good(from_env(&[A, RATE, REDIS, ("INFUSE_BREAKER_WINDOW_CALLS", "2")]));
+    good(from_env(&[A, REDIS, ("INFUSE_SYNC_INTERVAL", "6")]));
+}
+
+#[test]
+fn with_a_rule_nothing_else_need_open_and_the_window_has_an_effect() {
+    let with_rule = |pairs: &[(&str, &str)]| {
+        let known = KnownNames::default().with_trip_rule();
+        Settings::from_config(&config(Environment::default(), pairs), &known)
+    };
+    let alone = ("INFUSE_BREAKER_MAX_FAILURE", "none");
+    let settings = good(with_rule(&[A, alone, ("INFUSE_BREAKER_WINDOW", "30")]));
+    assert_eq!(settings.breaker.max_failure, None);
+    good(with_rule(&[A, ("INFUSE_SERVICES__A__BREAKER_WINDOW_CALLS", "30")]));
+    good(with_rule(&[A, ("INFUSE_SERVICES__A__BREAKER_MAX_FAILURE", "none")]));
+    // The number of calls before a rate is judged still has none.
+    assert_eq!(warned(with_rule(&[A, ("INFUSE_BREAKER_MINIMUM_CALLS", "3")])).len(), 1);
+    bad(from_env(&[A, alone]));
 }

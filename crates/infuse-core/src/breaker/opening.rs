@@ -1,23 +1,19 @@
-use std::{
-    hash::{BuildHasher, Hasher, RandomState},
-    time::Duration,
-};
+use std::time::Duration;
 
 use super::{Breaker, Cold};
 use crate::{State, claim::Claim, deadline::micros, sync::lock};
 
 /// How long the circuit stays open.
-impl Cold {
+impl Breaker {
     /// When a trial is due, if the circuit is opened by what a call said, after so many trials that
     /// failed.
-    pub(super) fn due_if_opened(&self, now: u64, failed_trials: u32) -> u64 {
-        let random = if self.policy.reset_jitter() > 0.0 { random() } else { 0.0 };
-        let open_time = micros(self.policy.open_time(failed_trials, random));
-        now.saturating_add(open_time).max(self.held_off_until)
+    pub(super) fn due_if_opened(&self, cold: &Cold, now: u64, failed_trials: u32) -> u64 {
+        let policy = &cold.policy;
+        let random = if policy.reset_jitter() > 0.0 { self.time.fraction() } else { 0.0 };
+        let open_time = micros(policy.open_time(failed_trials, random));
+        now.saturating_add(open_time).max(cold.held_off_until)
     }
-}
 
-impl Breaker {
     /// The service asked to be left alone for so long, by a `Retry-After` say. See
     /// [`Verdict::retry_after`](crate::Verdict::retry_after).
     ///
@@ -50,26 +46,5 @@ impl Breaker {
         if !claim.is_uncounted() && self.word_now().counts() {
             self.hold_off(retry_after);
         }
-    }
-}
-
-/// From 0 to less than 1.
-fn random() -> f64 {
-    // The keys of a `RandomState` differ with each instance. A float holds 53 bits.
-    let bits = RandomState::new().build_hasher().finish() >> 11;
-    bits as f64 / (1_u64 << 53) as f64
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_dice_are_thrown_anew_each_time() {
-        let thrown: Vec<f64> = (0..1000).map(|_| random()).collect();
-        assert!(thrown.iter().all(|value| (0.0..1.0).contains(value)));
-        let mean = thrown.iter().sum::<f64>() / 1000.0;
-        // A mean that far off would be five standard deviations from the middle.
-        assert!((0.45..0.55).contains(&mean), "{mean}");
     }
 }

@@ -172,7 +172,7 @@ impl Breaker {
         // One that opens while it recovers has not recovered.
         let recovers = self.ramp_at(now).is_some();
         let failed_trials = if recovers { cold.failed_trials.saturating_add(1) } else { 0 };
-        let due = cold.due_if_opened(now, failed_trials);
+        let due = self.due_if_opened(&cold, now, failed_trials);
         let (from, to) = self.change(&mut cold, Times::due(now, due), next)?;
         cold.failed_trials = failed_trials;
         drop(cold);

@@ -182,6 +182,19 @@ impl Breaker {
         Permit::with_claim(owner, word.ticket(), Claim::trial(id))
     }
 
+    /// A call that was let through begins only now: its claim from now on.
+    #[cold]
+    pub(crate) fn begin_call(&self, claim: Claim) -> Claim {
+        let now = micros(self.time.now());
+        if claim.as_started().is_some() {
+            return Claim::started(now);
+        }
+        if let Some(trial) = claim.as_trial() {
+            lock(&self.cold).trials.begin_call(trial, now);
+        }
+        claim
+    }
+
     /// The storage said when to ask for a trial again: until then calls are rejected from memory.
     pub fn defer_trial(&self, left: Duration) {
         let now = micros(self.time.now());
@@ -273,7 +286,7 @@ impl Breaker {
             Outcome::Success => (Cause::TrialSucceeded, cold.failed_trials),
             _ => (Cause::TrialFailed, cold.failed_trials.saturating_add(1)),
         };
-        let due = cold.due_if_opened(now, failed_trials);
+        let due = self.due_if_opened(cold, now, failed_trials);
         let ramp = cold.policy.ramp().map_or(Ramp::default(), |time| Ramp { time, left: time });
         let changed = self.change(cold, Times { due, now, ramp }, |word| match step(word) {
             Step::Change(next) => Some(next),

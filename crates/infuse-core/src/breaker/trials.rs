@@ -44,6 +44,14 @@ impl Trials {
         trials.begun
     }
 
+    /// One begins its call only now. When it ends at the latest stays.
+    pub(super) fn begin_call(&mut self, id: u64, now: u64) {
+        let list = self.0.as_mut().map_or(&mut [][..], |trials| &mut trials.list);
+        if let Some(trial) = list.iter_mut().find(|trial| trial.id == id) {
+            trial.started = now;
+        }
+    }
+
     /// Takes one out, if it is still there.
     pub(super) fn end(&mut self, id: u64) -> Option<Trial> {
         let list = &mut self.0.as_mut()?.list;

@@ -22,7 +22,8 @@ pub struct PolicyBuilder {
 impl PolicyBuilder {
     /// How many failures, one after another, open the circuit: 1 to 65,535. Default 5.
     pub fn max_failure(mut self, failures: u32) -> Self {
-        self.terms().max_failure = Some(failures);
+        let terms = self.terms();
+        (terms.max_failure, terms.by_rules) = (Some(failures), false);
         self
     }
 
@@ -32,6 +33,32 @@ impl PolicyBuilder {
     /// them on again.
     pub fn no_max_failure(mut self) -> Self {
         self.terms().max_failure = None;
+        self
+    }
+
+    /// [`no_max_failure`](Self::no_max_failure) where there need be no rate either: the breaker's own
+    /// [rules](crate::BreakerBuilder::trip_rule) open the circuit, and a breaker without any never
+    /// opens by itself. [`max_failure`](Self::max_failure) takes it back.
+    ///
+    /// ```
+    /// use infuse_core::{Breaker, Evidence, Policy, State};
+    /// # use std::io;
+    ///
+    /// let breaker = Breaker::builder("payments")
+    ///     .policy(Policy::builder().by_rules_alone().build()?)
+    ///     .trip_rule(|evidence: &Evidence| evidence.counts.failures >= 10)
+    ///     .build();
+    /// for _ in 0..9 {
+    ///     let _ = breaker.call_sync(|| Err::<(), _>(io::Error::other("down")));
+    /// }
+    /// assert_eq!(breaker.state(), State::Closed);
+    /// let _ = breaker.call_sync(|| Err::<(), _>(io::Error::other("down")));
+    /// assert_eq!(breaker.state(), State::Open);
+    /// # Ok::<_, infuse_core::PolicyError>(())
+    /// ```
+    pub fn by_rules_alone(mut self) -> Self {
+        let terms = self.terms();
+        (terms.max_failure, terms.by_rules) = (None, true);
         self
     }
 
@@ -187,7 +214,7 @@ impl PolicyBuilder {
         let terms = &*policy.0;
         match terms.max_failure {
             Some(failures) => number("max_failure", failures, MAX_FAILURES)?,
-            None if policy.has_rates() => {}
+            None if policy.has_rates() || terms.by_rules => {}
             None => return Err(PolicyError::NeverOpens),
         }
         number("success_threshold", terms.success_threshold, MAX_SUCCESSES)?;

@@ -62,7 +62,8 @@ pub enum PolicyError {
     SlowDurationWithoutRate,
     /// Nothing would open the circuit.
     #[error(
-        "max_failure is off and there is no rate: set max_failure, failure_rate or slow_call_rate"
+        "max_failure is off and there is no rate: set max_failure, failure_rate or \
+         slow_call_rate, or say by_rules_alone where the breaker has rules of its own"
     )]
     NeverOpens,
     /// The open time would be cut below where it starts.

@@ -7,6 +7,8 @@ use super::{open_time::Growth, rates::Rates};
 pub(super) struct Terms {
     /// `None` when it is off.
     pub(super) max_failure: Option<u32>,
+    /// Whether it may be off without a rate.
+    pub(super) by_rules: bool,
     pub(super) reset_timeout: Duration,
     pub(super) success_threshold: u32,
     pub(super) half_open_max_calls: u32,
@@ -25,6 +27,7 @@ impl Default for Terms {
     fn default() -> Self {
         Self {
             max_failure: Some(5),
+            by_rules: false,
             reset_timeout: Duration::from_secs(15),
             success_threshold: 1,
             half_open_max_calls: 1,

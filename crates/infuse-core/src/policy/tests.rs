@@ -105,6 +105,10 @@ fn contradictions_are_told() {
         "slow_call_duration is set without slow_call_rate: set the rate that opens, or neither"
     );
     assert!(error(Policy::builder().no_max_failure()).starts_with("max_failure is off"));
+    let rules = Policy::builder().by_rules_alone();
+    assert_eq!(rules.clone().build().unwrap().max_failure(), u32::MAX);
+    assert!(rules.clone().failure_rate(0.5).build().is_ok());
+    assert_eq!(rules.max_failure(5).build().unwrap(), Policy::default(), "taken back");
     let off = Policy::builder().no_max_failure().failure_rate(0.5).build().unwrap();
     assert_eq!(off.max_failure(), u32::MAX);
     assert_eq!(off.to_builder().max_failure(7).build().unwrap().max_failure(), 7);

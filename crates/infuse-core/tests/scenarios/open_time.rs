@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use infuse_core::{Breaker, CallError, ManualClock, Outcome, Rejected, State, Verdict};
+use infuse_core::{Breaker, CallError, Clock, ManualClock, Outcome, Rejected, State, Verdict};
 
 use crate::support::*;
 
@@ -42,6 +42,26 @@ fn by_hand_it_is_the_reset_timeout() {
     breaker.open();
     assert_eq!(breaker.retry_after(), Some(RESET));
     assert_eq!(breaker.snapshot().failed_trials, 0, "and all is forgotten");
+}
+
+#[test]
+fn jitter_is_by_the_clocks_dice() {
+    #[derive(Debug)]
+    struct Loaded(ManualClock);
+    impl Clock for Loaded {
+        fn now(&self) -> Duration {
+            self.0.now()
+        }
+
+        fn fraction(&self) -> f64 {
+            0.25
+        }
+    }
+    let policy = three().reset_jitter(0.8).build().unwrap();
+    let clock = Loaded(ManualClock::new());
+    let breaker = Breaker::builder("payments").policy(policy).clock(clock).build();
+    trip(&breaker);
+    assert_eq!(breaker.retry_after(), Some(RESET.mul_f64(0.8)));
 }
 
 #[test]

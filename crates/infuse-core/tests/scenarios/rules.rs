@@ -84,6 +84,23 @@ fn a_rule_that_panics_says_no_and_harms_nobody() {
 }
 
 #[test]
+fn a_rule_alone_opens_and_nothing_else_does() {
+    let (breaker, clock) = build(defaults().by_rules_alone(), |builder| {
+        builder.trip_rule(|it: &Evidence| it.counts.failures >= 20)
+    });
+    for _ in 0..19 {
+        fail(&breaker);
+    }
+    assert_eq!((counts(&breaker), breaker.snapshot().max_failure), ((State::Closed, 19, 0), None));
+    fail(&breaker);
+    assert_eq!(breaker.state(), State::Open);
+    // It recovers like any other.
+    clock.advance(RESET);
+    succeed(&breaker).unwrap();
+    assert_eq!(breaker.state(), State::Closed);
+}
+
+#[test]
 fn rules_stay_when_the_policy_changes() {
     let (breaker, _) = build(defaults().failure_rate(0.5), |it| {
         it.trip_rule(|it: &Evidence| it.counts.calls == 3)

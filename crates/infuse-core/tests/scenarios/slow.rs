@@ -62,6 +62,49 @@ fn a_call_is_slow_from_the_duration_on() {
 }
 
 #[test]
+fn a_call_that_begins_late_is_timed_from_then_on() {
+    let (breaker, clock) = breaker(slow().abandoned_after(SECOND));
+    let mut permit = breaker.try_permit().unwrap();
+    clock.advance(5 * SECOND);
+    permit.begin_call();
+    clock.advance(ALMOST);
+    permit.success();
+    assert_eq!(window(&breaker), Counts { calls: 1, failures: 0, slow: 0 });
+    let mut permit = breaker.try_permit().unwrap();
+    clock.advance(5 * SECOND);
+    permit.begin_call();
+    clock.advance(ALMOST);
+    drop(permit);
+    assert_eq!(window(&breaker), Counts { calls: 1, failures: 0, slow: 0 }, "nor abandoned");
+    let mut permit = breaker.try_permit().unwrap();
+    permit.begin_call();
+    clock.advance(SECOND);
+    permit.success();
+    assert_eq!(window(&breaker), Counts { calls: 2, failures: 0, slow: 1 });
+
+    // A trial too, which would fail if it were slow. Its lease is not the longer for it.
+    breaker.half_open();
+    let mut trial = breaker.try_permit().unwrap();
+    clock.advance(5 * SECOND);
+    trial.begin_call();
+    trial.success();
+    assert_eq!(breaker.state(), State::Closed);
+    breaker.half_open();
+    let mut trial = breaker.try_permit().unwrap();
+    clock.advance(RESET - SECOND / 2);
+    trial.begin_call();
+    clock.advance(SECOND / 2);
+    trial.success();
+    assert_eq!(breaker.state(), State::HalfOpen, "its lease was over");
+
+    // One that nobody times is not from now on either.
+    let (plain, _clock) = build(three(), |builder| builder);
+    let mut permit = plain.try_permit().unwrap();
+    permit.begin_call();
+    permit.success();
+}
+
+#[test]
 fn enough_slow_calls_open_though_each_succeeds() {
     let heard = Recorder::default();
     let (breaker, clock) = build(slow(), |builder| builder.listener(heard.clone()));

@@ -63,7 +63,7 @@ impl TestClock {
     }
 
     /// [`new`](Self::new) with another seed for what is done at random in this thread: the moments
-    /// of polls, and who objects first. A test that holds for some hundred seeds does not hold by
+    /// of polls, who objects first, and jitter. A test that holds for some hundred seeds does not hold by
     /// chance.
     ///
     /// # Panics
@@ -130,6 +130,10 @@ impl Clock for TestClock {
 
     fn wall(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000) + self.now()
+    }
+
+    fn fraction(&self) -> f64 {
+        random::fraction()
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use infuse_storage::{
-    Breaker, Clock, Listener, Policy, State, StateChange,
+    Breaker, Clock, Listener, Mode, Override, Policy, State, StateChange, Window,
     test_util::{Fleet, Seat, TestClock, Verb},
 };
 use tokio::time::Instant;
@@ -31,13 +31,38 @@ impl Listener for Noting {
     fn state_change(&self, breaker: &Breaker, change: &StateChange) {
         let (name, now) = (breaker.name(), self.2.now());
         let remote = if change.remote { "heard" } else { "made" };
-        self.0.note(format!("{now:?} {} {name} {}->{} {remote}", self.1, change.from, change.to));
+        self.0.note(format!(
+            "{now:?} {} {name} {}->{} {remote} {}",
+            self.1,
+            change.from,
+            change.to,
+            change.cause.as_str()
+        ));
     }
 }
 
 const CIRCUITS: [&str; 4] = ["payments", "orders", "users", "stock"];
 
-/// A fleet through all that there is: scattered failures, suspicions, a partition, a death, a flush.
+/// Two go by failures in a row alone, two by all else that there is.
+fn policy(name: &str) -> Policy {
+    let usual = Policy::builder();
+    let policy = match name {
+        "orders" | "stock" => usual
+            .no_max_failure()
+            .failure_rate(0.4)
+            .minimum_calls(8)
+            .window(Window::Time(2 * SECOND))
+            .reset_timeout(SECOND)
+            .reset_backoff(1.5)
+            .reset_jitter(0.7)
+            .ramp(SECOND),
+        _ => usual,
+    };
+    policy.build().unwrap()
+}
+
+/// A fleet through all that there is: scattered failures, suspicions, a partition, a death, a flush,
+/// open times by the dice, recoveries by degrees and an override.
 async fn run(seed: u64) -> Vec<String> {
     let trace = Trace::default();
     let noting = trace.clone();
@@ -48,7 +73,7 @@ async fn run(seed: u64) -> Vec<String> {
             let circuits = seat.circuits().listener(Arc::new(listener)).start().unwrap();
             circuits.ready().await;
             for name in CIRCUITS {
-                circuits.circuit(name, Policy::default());
+                circuits.circuit(name, policy(name));
             }
             circuits
         }
@@ -72,6 +97,10 @@ async fn run(seed: u64) -> Vec<String> {
         }
         match step {
             50 => fleet.hang(1),
+            70 => {
+                let observed = Override::new(Mode::Observe).lasting(3 * SECOND);
+                let _ = fleet[2].get("users").unwrap().set_override(Some(observed)).await;
+            }
             90 => fleet.slow(2, 30 * MILLI),
             120 => fleet.forget(),
             150 => fleet.kill(5),
@@ -93,6 +122,8 @@ async fn run(seed: u64) -> Vec<String> {
     trace.note(fleet.describe());
     let states = CIRCUITS.map(|name| fleet.states(name));
     assert!(states.iter().flatten().any(|state| *state != State::Open));
+    let tripped = trace.0.lock().unwrap().iter().any(|line| line.contains("failure-rate"));
+    assert!(tripped, "the rate has opened nothing");
     let lines = trace.0.lock().unwrap();
     lines.clone()
 }

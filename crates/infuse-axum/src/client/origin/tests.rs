@@ -14,8 +14,9 @@ use crate::{
     ServiceError, ServiceErrorKind, ServiceRequest,
     client::{
         Transport,
-        network::Network,
+        network::{Network, build},
         path::BaseUrl,
+        resolver::Bounded,
         script::{Script, Step},
         service::Target,
         verdict::Verdict,
@@ -104,6 +105,23 @@ const HANG: &str = "hang";
 async fn a_name_that_is_not_resolved_is_our_failure() {
     let failed = failing("http://name.invalid").await;
     assert_eq!(failed, (ServiceErrorKind::Connect, Outcome::Failure, Origin::Local));
+}
+
+struct Silent;
+
+impl reqwest::dns::Resolve for Silent {
+    fn resolve(&self, _: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resolver_that_does_not_answer_is_our_failure() {
+    assert_eq!(of(&axum::Error::new(NoAnswer)), Origin::Local);
+    let client = build(0, false, Bounded(Silent)).unwrap();
+    let (error, said) = failing_by(client, "http://payments", |request| request).await;
+    assert_eq!(error.kind(), ServiceErrorKind::Connect, "{error:?}");
+    assert_eq!((said.outcome, said.origin), (Outcome::Failure, Origin::Local), "{error:?}");
 }
 
 #[tokio::test]
