@@ -5,12 +5,14 @@
 //! - [`Stage`] is the program: an axum app with Infuse that calls it. [`serve`] runs any app.
 //! - [`Gateway`] and [`Process`] run the examples as the processes that they are.
 //! - [`Fleet`] is several processes that share a circuit through one Redis, each a [`Worker`].
+//! - [`Browser`] is Chromium, before a page.
 //! - [`Authority`], [`SecureService`] and [`RefusingService`] are for https and HTTP/2.
 //! - [`eventually`] waits for what happens in its own time, [`Logs`] catches what is logged.
 //!
 //! The scenarios themselves are in `tests/`, one file for each part.
 
 mod app;
+mod browser;
 mod double;
 mod eventually;
 mod fleet;
@@ -26,6 +28,7 @@ mod secure;
 mod stage;
 
 pub use app::{App, client, serve};
+pub use browser::Browser;
 pub use double::{Answer, Double, Received};
 pub use eventually::eventually;
 pub use fleet::{Fleet, Worker};

@@ -4,10 +4,10 @@ use std::sync::{
 };
 
 use infuse_axum::{
-    MemoryStorage, Storage, StorageError,
+    MemoryStorage, ProcessId, Storage, StorageError,
     storage::{
-        BoxFuture, Clear, Control, Event, LeaseAnswer, LeaseRequest, Look, Report, Seed, Settle,
-        Trip, View, Watch,
+        Announcement, BoxFuture, Clear, Control, Event, Instance, LeaseAnswer, LeaseRequest, Look,
+        Report, Seed, Settle, Trip, View, Watch,
     },
 };
 
@@ -74,6 +74,18 @@ impl Storage for Observed {
 
     fn probe(&self) -> Answered<'_, ()> {
         self.inner.probe()
+    }
+
+    fn announce<'a>(&'a self, said: &'a Announcement) -> Answered<'a, ()> {
+        self.inner.announce(said)
+    }
+
+    fn withdraw<'a>(&'a self, group: &'a str, process: ProcessId) -> Answered<'a, ()> {
+        self.inner.withdraw(group, process)
+    }
+
+    fn instances<'a>(&'a self, group: &'a str) -> Answered<'a, Vec<Instance>> {
+        self.inner.instances(group)
     }
 
     fn watch(&self) -> Answered<'_, Box<dyn Watch>> {

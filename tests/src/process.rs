@@ -25,7 +25,7 @@ pub struct Process {
 
 type Lines = Arc<Mutex<Vec<String>>>;
 
-/// The path of one of the examples, which is built first.
+/// The path of one of the examples or of `infusectl`, which is built first.
 ///
 /// # Panics
 ///
@@ -50,6 +50,8 @@ fn build() -> Vec<(String, PathBuf)> {
             "gateway",
             "-p",
             "quickstart",
+            "-p",
+            "infuse-cli",
         ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(Stdio::inherit());
@@ -170,11 +172,24 @@ impl Process {
     ///
     /// Where there is no `/proc`.
     pub fn peak_memory(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    /// The memory that it has at the moment, in KiB.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no `/proc`.
+    pub fn memory(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    fn status(&self, field: &str) -> u64 {
         let id = self.child.id().expect("a process that runs");
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("/proc");
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let peak = peak.and_then(|peak| peak.trim().strip_suffix("kB")?.trim().parse().ok());
-        peak.expect("its peak")
+        let value = status.lines().find_map(|line| line.strip_prefix(field));
+        let value = value.and_then(|value| value.trim().strip_suffix("kB")?.trim().parse().ok());
+        value.expect("its memory")
     }
 }
 

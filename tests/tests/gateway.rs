@@ -529,7 +529,7 @@ async fn wrong_settings_end_it_with_the_list_of_what_is_wrong() {
             ("INFUSE_BREAKER_MAX_FAILURE", "many"),
             ("INFUSE_BREAKER_RESET_TIMEOUT", "15 parsecs"),
             ("INFUSE_SERVICES__PAYMENTS__URL", "payments:8000"),
-            ("INFUSE_BREAKER_LISTENERS", "metrics"),
+            ("INFUSE_BREAKER_LISTENERS", "pager"),
             ("INFUSE_REDIS_URL", "redis://:Sunday-7@cache, redis://:Sunday-7@other"),
         ],
     )
@@ -538,7 +538,7 @@ async fn wrong_settings_end_it_with_the_list_of_what_is_wrong() {
         "INFUSE_BREAKER_MAX_FAILURE = \"many\" (from the environment): not a whole number",
         "INFUSE_BREAKER_RESET_TIMEOUT = \"15 parsecs\" (from the environment)",
         "INFUSE_SERVICES__PAYMENTS__URL = \"payments:8000\" (from the environment)",
-        "INFUSE_BREAKER_LISTENERS = \"metrics\" (from the environment)",
+        "INFUSE_BREAKER_LISTENERS = \"pager\" (from the environment)",
         "INFUSE_REDIS_URL = \"redis://:***@cache, redis://:***@other\" (from the environment)",
     ] {
         assert!(said.contains(expected), "{expected}: {said}");

@@ -236,6 +236,7 @@ async fn circuits_are_listed_from_the_start() {
         "shared": true,
         "suspect": false,
         "fleet_failures": 0,
+        "tripped": null,
         "max_failure": 2,
         "failed_trials": 0,
         "mode": "enabled",
@@ -262,6 +263,14 @@ async fn circuits_are_listed_from_the_start() {
         ("retry_after", json!(12.5)),
     ] {
         open[field] = value;
+    }
+    open["tripped"] = shown()["tripped"].clone();
+    for (field, value) in [
+        ("cause", json!("failures")),
+        ("at", json!(1_000_000_000.0)),
+        ("fault", json!({ "kind": "error", "status": null })),
+    ] {
+        assert_eq!(open["tripped"][field], value);
     }
     assert_eq!(shown(), open);
 }
@@ -660,7 +669,7 @@ async fn wrong_settings_are_all_said_and_the_router_is_left_alone() {
     let settings = [
         ("infuse_breaker_max_failure", "many"),
         ("infuse_breaker_reset_timeout", "-1"),
-        ("infuse_breaker_listeners", "metrics"),
+        ("infuse_breaker_listeners", "pager"),
         ("infuse_service_connections", "pay ments"),
         ("infuse_services.users.url", "ftp://users"),
         ("infuse.breaker_max_failures", "5"),

@@ -13,10 +13,10 @@ use std::{
 };
 
 use infuse_axum::{
-    Infuse, MemoryStorage, State, Storage, StorageError,
+    Infuse, MemoryStorage, ProcessId, State, Storage, StorageError,
     storage::{
-        BoxFuture, Clear, Control, Event, LeaseAnswer, LeaseRequest, Look, Report, Seed, Settle,
-        Trip, View, Watch,
+        Announcement, BoxFuture, Clear, Control, Event, Instance, LeaseAnswer, LeaseRequest, Look,
+        Report, Seed, Settle, Trip, View, Watch,
     },
 };
 use infuse_tests::{Answer, Double, Logs, Stage, config, eventually};
@@ -91,6 +91,18 @@ impl Storage for Fickle {
 
     fn probe(&self) -> Answered<'_, ()> {
         Box::pin(self.moody(self.inner.probe()))
+    }
+
+    fn announce<'a>(&'a self, said: &'a Announcement) -> Answered<'a, ()> {
+        Box::pin(self.moody(self.inner.announce(said)))
+    }
+
+    fn withdraw<'a>(&'a self, group: &'a str, process: ProcessId) -> Answered<'a, ()> {
+        Box::pin(self.moody(self.inner.withdraw(group, process)))
+    }
+
+    fn instances<'a>(&'a self, group: &'a str) -> Answered<'a, Vec<Instance>> {
+        Box::pin(self.moody(self.inner.instances(group)))
     }
 
     fn watch(&self) -> Answered<'_, Box<dyn Watch>> {

@@ -6,6 +6,7 @@
 
 mod peers;
 mod rates;
+mod totals;
 
 use infuse_benches::{Cell, Contender, Effort, Row, print_table, run};
 use peers::Load;
@@ -36,9 +37,11 @@ const BY_TIME_MIXED: &str = "rate by time, 20 % errors";
 fn main() {
     let effort = Effort::from_args();
     let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let is_asked =
+        |name: &str| asked.is_empty() || asked.iter().any(|part| name.contains(part.as_str()));
     let mut rows = Vec::new();
     for (name, contenders, why) in table().into_iter().chain(rate_table()) {
-        if !asked.is_empty() && !asked.iter().any(|part| name.contains(part.as_str())) {
+        if !is_asked(name) {
             continue;
         }
         for threads in [1, 2] {
@@ -54,6 +57,9 @@ fn main() {
     println!("the last 100 calls (rate by calls), or of those of the last 10 s (rate by time)");
     print_table(&COLUMNS, INFUSE, &rows);
     println!();
+    let totals = totals::rows(effort, is_asked);
+    print_table(&totals::COLUMNS, totals::WITHOUT, &totals);
+    println!();
     println!("n/a: tower-resilience has no synchronous form. Its rejections and errors are those");
     println!("of its asynchronous form, driven by the same executor as all asynchronous rows. Its");
     println!(
@@ -63,6 +69,7 @@ fn main() {
     println!();
     if effort.full {
         judge(&rows);
+        totals::judge(&totals);
     } else {
         println!("a try, not a measurement: use cargo bench");
     }

@@ -81,7 +81,7 @@ fn in_a_row() -> Policy {
     Policy::builder().reset_timeout(OPEN_FOR).build().expect("a valid policy")
 }
 
-fn infuse_breaker(load: Load) -> Arc<Breaker> {
+pub(crate) fn infuse_breaker(load: Load) -> Arc<Breaker> {
     let breaker = Breaker::builder("bench").policy(in_a_row()).build();
     if load == Load::Rejected {
         for _ in 0..FAILURES {

@@ -1,10 +1,10 @@
-use std::{collections::BTreeMap, env, fmt, sync::Arc};
+use std::{collections::BTreeMap, env, fmt, sync::Arc, time::SystemTime};
 
 use axum::{BoxError, Router, body::Body};
 use bytes::Bytes;
 use config::Config;
 use http::{Request, Response, request};
-use infuse_storage::{Circuits, Evidence, Listener, Outcome, Storage, TimeSource};
+use infuse_storage::{Circuits, CircuitsBuilder, Evidence, Listener, Outcome, Storage, TimeSource};
 use tower::Service;
 
 use crate::{
@@ -12,14 +12,18 @@ use crate::{
     classify::{ClassifyFn, ExcludeFn},
     client::{ClientParts, OnRequest, ServiceConfig, Transport},
     infuse::Inner,
+    instances,
     listeners::Listeners,
     place,
     reload::{self, Live, TripRuleFn},
     settings::{
-        KnownNames, ServiceName, Settings, SettingsWarning, unseen_variables, warning_of_own_name,
+        KnownNames, Origins, ServiceName, Settings, SettingsWarning, unseen_variables,
+        warning_of_own_name,
     },
     start,
 };
+#[cfg(feature = "admin")]
+use crate::{events::Feed, infuse::Operated, instances::Names};
 
 /// Installs Infuse with what settings cannot say.
 ///
@@ -91,14 +95,16 @@ impl InfuseBuilder {
         self
     }
 
-    /// Adds a listener to every circuit.
+    /// Adds a listener to every circuit. It is told in the thread of the call; for one that takes its
+    /// time there is a [channel](crate::listeners).
     pub fn listener(mut self, listener: impl Listener) -> Self {
         self.listeners.add(Arc::new(listener));
         self
     }
 
     /// Registers a listener that `INFUSE_BREAKER_LISTENERS` may name, for all circuits or for
-    /// one. It is used only where it is named.
+    /// one. It is used only where it is named. Under the name of a [built-in](crate::listeners) one
+    /// it is taken in place of that.
     pub fn register_listener(mut self, name: impl Into<String>, listener: impl Listener) -> Self {
         self.listeners.register(name.into(), Arc::new(listener));
         self
@@ -259,7 +265,16 @@ impl InfuseBuilder {
         warn(&unseen_variables(config, env::vars_os()));
         self.name_application(&mut settings)?;
 
-        let circuits = self.start_circuits(&settings)?;
+        #[cfg(feature = "admin")]
+        let feed = Feed::new();
+        let circuits = self.circuits(&settings)?;
+        #[cfg(feature = "admin")]
+        let circuits = {
+            let told = Arc::clone(&feed);
+            circuits.listener(feed.clone()).storage_listener(move |event| told.storage(event))
+        };
+        let circuits = circuits.start()?;
+        let started_at = SystemTime::now();
         let said = reload::Builder {
             known: self.known_names(),
             service_name: self.named(&settings)?,
@@ -269,11 +284,23 @@ impl InfuseBuilder {
             exclusions: self.exclusions.clone(),
             trip_rules: self.trip_rules.clone(),
         };
-        let live = Arc::new(Live::new(circuits, said, settings.clone()));
+        let live = Arc::new(Live::new(circuits, said, settings.clone(), Origins::of(config)));
+        #[cfg(feature = "admin")]
+        feed.attach(&live);
         let own = settings.service_name.as_ref().map(|name| live.circuit(name));
         let client = self.client(&settings, &live)?;
+        #[cfg(feature = "metrics")]
+        crate::metrics::keep_current(&live);
         start::ready(&settings, &live.circuits, own).await;
-        Ok(Infuse::new(Inner { live, client }))
+        instances::announce(&live, started_at);
+        #[cfg(feature = "admin")]
+        let operated = Operated { started_at, feed, names: Names::default() };
+        Ok(Infuse::new(Inner {
+            live,
+            client,
+            #[cfg(feature = "admin")]
+            operated,
+        }))
     }
 
     fn known_names(&self) -> KnownNames {
@@ -304,14 +331,14 @@ impl InfuseBuilder {
         canonical.map(Some).map_err(|source| InitError::ServiceName { name: name.clone(), source })
     }
 
-    fn start_circuits(&self, settings: &Settings) -> Result<Circuits, InitError> {
+    fn circuits(&self, settings: &Settings) -> Result<CircuitsBuilder, InitError> {
         let storage = match &self.storage {
             Some(storage) => Arc::clone(storage),
             None => place::storage(settings, &self.clock)?,
         };
         let template = settings.namespace_template.clone();
         let environment = settings.environment.clone();
-        let circuits = Circuits::builder()
+        Ok(Circuits::builder()
             .storage(storage)
             .clock(self.clock.clone())
             .sync_interval(settings.sync_interval)
@@ -320,8 +347,7 @@ impl InfuseBuilder {
             .trip_rest(settings.trip_rest)
             .fallback(settings.fallback_state)
             // Of circuits below a service too: `payments/refunds`.
-            .namespace(move |name| template.render_text(&environment, name));
-        Ok(circuits.start()?)
+            .namespace(move |name| template.render_text(&environment, name)))
     }
 
     fn client(&self, settings: &Settings, live: &Arc<Live>) -> Result<ServiceClient, InitError> {
@@ -344,8 +370,11 @@ impl InfuseBuilder {
                 transport: transports.get(&service.name).cloned().or_else(own_client),
             }
         });
-        let parts =
-            ClientParts { services: services.collect(), on_request: self.on_request.clone() };
+        let parts = ClientParts {
+            services: services.collect(),
+            on_request: self.on_request.clone(),
+            propagate: settings.propagate_headers.clone(),
+        };
         Ok(ServiceClient::new(parts)?)
     }
 }

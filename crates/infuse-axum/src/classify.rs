@@ -10,7 +10,7 @@
 //!
 //! An outcome other than Success has with it what a 429 or 503 asked for by `Retry-After`, and
 //! whose a failure is: ours, where a name was not resolved or sockets were exhausted, so that the
-//! service was never reached.
+//! service was never reached. A Failure also has what went wrong: the status, or the kind of error.
 
 use std::{
     error::Error,
@@ -21,7 +21,7 @@ use std::{
 
 use http::{HeaderMap, StatusCode};
 use infuse_storage::{
-    Outcome,
+    Fault, FaultKind, Outcome,
     core::{Origin, Verdict},
 };
 
@@ -101,6 +101,25 @@ impl<'a> Attempt<'a> {
     /// where the caller's own request was at fault.
     pub fn origin(&self) -> Origin {
         self.origin
+    }
+
+    /// What went wrong, where this is a failure.
+    fn fault(&self) -> Fault {
+        let Some(kind) = self.error else {
+            return match self.status {
+                Some(status) => Fault::status(status.as_u16()),
+                None => Fault::new(FaultKind::Error),
+            };
+        };
+        let mut fault = Fault::new(match kind {
+            ServiceErrorKind::Timeout => FaultKind::Timeout,
+            ServiceErrorKind::Connect => FaultKind::Connect,
+            ServiceErrorKind::Disconnect => FaultKind::Disconnect,
+            ServiceErrorKind::Body => FaultKind::Body,
+            _ => FaultKind::Error,
+        });
+        fault.status = self.status.map(|status| status.as_u16());
+        fault
     }
 
     /// What the service asked for by `Retry-After`.
@@ -220,6 +239,9 @@ impl Classifier {
                 verdict.retry_after = attempt.retry_after();
             }
         }
+        if verdict.outcome == Outcome::Failure {
+            verdict.fault = Some(attempt.fault());
+        }
         verdict
     }
 
@@ -284,6 +306,34 @@ mod tests {
 
     fn excluding(exclude: &[Exclusion]) -> Classifier {
         Classifier::new(exclude, |_| None, None).unwrap()
+    }
+
+    #[test]
+    fn a_failure_says_what_went_wrong() {
+        let rules = Classifier::default();
+        let headers = HeaderMap::new();
+        let status = |status| StatusCode::from_u16(status).unwrap();
+        let fault = |attempt: Attempt<'_>| rules.judge("payments", &attempt).fault;
+        assert_eq!(fault(Attempt::answered(status(503), &headers)), Some(Fault::status(503)));
+        assert_eq!(fault(Attempt::answered(status(200), &headers)), None);
+        assert_eq!(fault(Attempt::answered(status(429), &headers)), None);
+        for (kind, expected) in [
+            (ServiceErrorKind::Timeout, FaultKind::Timeout),
+            (ServiceErrorKind::Connect, FaultKind::Connect),
+            (ServiceErrorKind::Disconnect, FaultKind::Disconnect),
+            (ServiceErrorKind::Body, FaultKind::Body),
+        ] {
+            assert_eq!(fault(Attempt::failed(kind)), Some(Fault::new(expected)));
+            let broken = fault(Attempt::failed(kind).after(status(206), None)).unwrap();
+            assert_eq!((broken.kind, broken.status), (expected, Some(206)));
+        }
+        assert_eq!(fault(Attempt::failed(ServiceErrorKind::BodyLimit)), None);
+        let classify: ClassifyFn = Arc::new(|_, _| Some(Failure));
+        let rules = Classifier::new(&[], |_| None, Some(classify)).unwrap();
+        let fault = |attempt: Attempt<'_>| rules.judge("payments", &attempt).fault;
+        assert_eq!(fault(Attempt::answered(status(404), &headers)), Some(Fault::status(404)));
+        let limit = Attempt::failed(ServiceErrorKind::BodyLimit);
+        assert_eq!(fault(limit), Some(Fault::new(FaultKind::Error)));
     }
 
     #[test]

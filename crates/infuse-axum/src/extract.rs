@@ -28,7 +28,7 @@ impl<S: Sync> FromRequestParts<S> for ServiceClient {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingServiceClient> {
         match parts.extensions.get::<ServiceClient>() {
-            Some(client) => Ok(client.clone()),
+            Some(client) => Ok(client.with_context(&parts.headers)),
             None => {
                 static LOGGED: Once = Once::new();
                 LOGGED.call_once(|| tracing::error!("{MissingServiceClient}"));
@@ -42,7 +42,8 @@ impl<S: Sync> OptionalFromRequestParts<S> for ServiceClient {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
-        Ok(parts.extensions.get().cloned())
+        let client = parts.extensions.get::<ServiceClient>();
+        Ok(client.map(|client| client.with_context(&parts.headers)))
     }
 }
 

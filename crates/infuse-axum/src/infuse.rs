@@ -23,6 +23,16 @@ pub struct Infuse(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) live: Arc<Live>,
     pub(crate) client: ServiceClient,
+    #[cfg(feature = "admin")]
+    pub(crate) operated: Operated,
+}
+
+/// What is there for those who look at the application and control it.
+#[cfg(feature = "admin")]
+pub(crate) struct Operated {
+    pub(crate) started_at: std::time::SystemTime,
+    pub(crate) feed: Arc<crate::events::Feed>,
+    pub(crate) names: crate::instances::Names,
 }
 
 impl Infuse {
@@ -82,9 +92,13 @@ impl Infuse {
         InfuseBuilder::new()
     }
 
-    #[cfg(test)]
     pub(crate) fn live(&self) -> &Arc<Live> {
         &self.0.live
+    }
+
+    #[cfg(feature = "admin")]
+    pub(crate) fn operated(&self) -> &Operated {
+        &self.0.operated
     }
 
     pub(crate) fn new(inner: Inner) -> Self {
@@ -257,10 +271,49 @@ impl Infuse {
         self.0.live.settings()
     }
 
+    /// Hands all that was counted to whatever records [metrics](crate::metrics) in this process, so
+    /// that they are as of now: to be called before they are shown. Without it they are as of at
+    /// most 5 s ago.
+    #[cfg(feature = "metrics")]
+    pub fn collect_metrics(&self) {
+        let live = &self.0.live;
+        if let Some(meters) = live.meters() {
+            crate::metrics::collect(&live.circuits, meters);
+        }
+    }
+
+    /// Ends the streams of events of the [admin routes](Self::admin_router), for good. They have no
+    /// end of their own, so a server that waits for its connections before it stops is to call this
+    /// first. Without the feature `admin` there are none.
+    ///
+    /// ```no_run
+    /// # async fn run(infuse: infuse_axum::Infuse, app: axum::Router) -> std::io::Result<()> {
+    /// # async fn told_to_stop() {}
+    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+    /// let stopping = infuse.clone();
+    /// axum::serve(listener, app)
+    ///     .with_graceful_shutdown(async move {
+    ///         told_to_stop().await;
+    ///         stopping.close_events();
+    ///     })
+    ///     .await?;
+    /// infuse.shutdown().await;
+    /// # Ok(()) }
+    /// ```
+    pub fn close_events(&self) {
+        #[cfg(feature = "admin")]
+        self.0.operated.feed.close();
+    }
+
     /// Stops sharing: leases are given back, what is pending is told to the storage, and every
     /// task ends. Calls are still guarded afterwards, in this process alone. It takes at most 2 s,
     /// and may be repeated.
     pub async fn shutdown(&self) {
+        self.close_events();
+        #[cfg(feature = "metrics")]
+        if let Some(meters) = self.0.live.meters() {
+            meters.stop();
+        }
         self.0.live.circuits.shutdown().await;
     }
 }

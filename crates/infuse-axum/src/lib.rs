@@ -25,32 +25,45 @@
 //! - [`settings`] reads the `INFUSE_*` variables and `infuse.toml`.
 //! - [`client`] makes the guarded calls; [`Attempt`] is what is judged of one, [`ServiceError`]
 //!   what its caller gets when it did not work out.
+//! - [`listeners`] tells what happens, [`trace`] what each call did, `metrics` (a feature) how often.
 //! - `test_util` (a feature) is a kit with which an application proves its thresholds.
 //!
 //! What circuits are and how they are shared is in the crates `infuse-core` and
 //! `infuse-storage`; what of them an application needs is exported here, and so are [`axum`],
 //! [`config`], [`http`] and [`reqwest`] in the versions that appear in this crate's functions.
 
+#[cfg(feature = "admin")]
+mod admin;
 mod builder;
 mod classify;
 pub mod client;
 #[cfg(feature = "tls")]
 mod crypto;
+mod durations;
 mod error;
+#[cfg(feature = "admin")]
+mod events;
 mod extract;
+mod health;
 mod infuse;
 mod init_error;
+mod instances;
 pub mod layer;
-mod listeners;
+pub mod listeners;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod place;
 mod problem;
+mod propagate;
 mod rejection;
 mod reload;
 mod retry_after;
+mod seconds;
 pub mod settings;
 mod start;
 #[cfg(feature = "test-util")]
 pub mod test_util;
+pub mod trace;
 
 pub use axum;
 pub use builder::InfuseBuilder;
@@ -59,13 +72,15 @@ pub use client::{IntoPath, RequestBody, Service, ServiceClient, ServiceRequest, 
 pub use config;
 pub use error::{ServiceError, ServiceErrorKind};
 pub use extract::MissingServiceClient;
+pub use health::{Health, ServiceHealth, StorageHealth};
 pub use http;
 pub use infuse::Infuse;
 pub use infuse_storage::{
     Breaker, CallError, Cause, Circuit, CircuitKey, CircuitPermit, CircuitSnapshot, Clock, Counts,
-    Evidence, ExclusionId, FleetWindow, Listener, ListenerId, ManualClock, MemoryStorage, Outcome,
-    Policy, PolicyBuilder, PolicyError, ProcessId, Ramp, Reach, Rejected, RejectedBy, Standing,
-    StartError, State, StateChange, Storage, StorageError, TimeSource, Token, TripRule,
+    Evidence, ExclusionId, Fault, FaultKind, FleetWindow, Instance, Interest, Listener, ListenerId,
+    ManualClock, MemoryStorage, ModeChange, Note, Outcome, Policy, PolicyBuilder, PolicyError,
+    ProcessId, Provenance, Ramp, Reach, Rejected, RejectedBy, Standing, StartError, State,
+    StateChange, Storage, StorageError, StorageEvent, TimeSource, Token, Totals, TripRule,
     WindowSnapshot,
     core::{Mode, Origin, Override, ParseModeError, Reason, Verdict, Window},
     storage,

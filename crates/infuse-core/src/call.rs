@@ -304,6 +304,10 @@ where
         if let Some((call, conclude)) = this.start.take() {
             match this.breaker.quick_permit() {
                 Ok(permit) => this.guarded.set(Some(Guarded::start(permit, call, conclude))),
+                Err(word) if word.passes() => {
+                    let permit = this.breaker.pass(word, *this.breaker);
+                    this.guarded.set(Some(Guarded::start(permit, call, conclude)));
+                }
                 Err(word) => match this.breaker.try_permit_slowly(word) {
                     Ok(permit) => this.guarded.set(Some(Guarded::start(permit, call, conclude))),
                     Err(rejected) => return Poll::Ready(Err(CallError::Rejected(rejected))),

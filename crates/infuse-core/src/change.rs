@@ -1,4 +1,4 @@
-use crate::State;
+use crate::{Fault, State};
 
 /// A change of a circuit's state, after the fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub struct StateChange {
     pub cause: Cause,
     /// Whether another process made the change.
     pub remote: bool,
+    /// What went wrong with the call that opened the circuit, if one did and it is known.
+    pub fault: Option<Fault>,
 }
 
 /// Why a circuit changed its state.

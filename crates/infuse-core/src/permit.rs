@@ -1,6 +1,6 @@
 use std::{fmt, ops::Deref};
 
-use crate::{Breaker, Outcome, Rejected, Verdict, claim::Claim, word::Word};
+use crate::{Breaker, Fault, FaultKind, Outcome, Rejected, Verdict, claim::Claim, word::Word};
 
 /// The right to make one call, and the duty to say what came of it.
 ///
@@ -84,7 +84,7 @@ impl<B: Deref<Target = Breaker>> Permit<B> {
         verdict: Verdict,
         error: Option<&(dyn std::error::Error + 'static)>,
     ) -> Option<Rejected> {
-        let Verdict { outcome, origin, retry_after } = verdict;
+        let Verdict { outcome, origin, retry_after, fault } = verdict;
         if outcome == Outcome::Success {
             self.succeed();
             return None;
@@ -98,7 +98,8 @@ impl<B: Deref<Target = Breaker>> Permit<B> {
             return None;
         }
         self.settled = true;
-        self.breaker.fail(self.ticket, self.claim, origin, error)
+        let fault = fault.unwrap_or(Fault::new(FaultKind::Error));
+        self.breaker.fail(self.ticket, self.claim, (origin, fault), error)
     }
 
     /// The service works.

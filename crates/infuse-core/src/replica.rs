@@ -1,6 +1,6 @@
 use std::{fmt, time::Duration};
 
-use crate::{Breaker, Cause, Origin, Outcome, StateChange};
+use crate::{Breaker, Cause, Fault, Origin, Outcome, StateChange};
 
 /// Whoever shares a breaker with other processes is told by this what happens here.
 ///
@@ -9,8 +9,8 @@ use crate::{Breaker, Cause, Origin, Outcome, StateChange};
 pub trait Replica: fmt::Debug + Send + Sync + 'static {
     /// The run of failures of the closed circuit changed: it is so long now. `origin` is that of
     /// the failure that made it so long: [`Origin::Local`] only where the policy tells the two
-    /// apart.
-    fn counted(&self, failures: u32, origin: Origin);
+    /// apart. `fault` is what went wrong with that call; `None` where a success ended the run.
+    fn counted(&self, failures: u32, origin: Origin, fault: Option<Fault>);
 
     /// This process opened the circuit by itself: by its own run of failures, a rate or a rule, or
     /// by a trial that it had granted itself.
@@ -42,12 +42,20 @@ pub struct Opened {
     /// Whether failures of [our own side](Origin::Local) had a part in it, without which it would not
     /// have been, where the policy tells them apart: then it is no matter for others.
     pub local: bool,
+    /// What went wrong with the call that opened it, if it is known.
+    pub fault: Option<Fault>,
 }
 
 impl Opened {
-    /// Opened for a cause, for so long.
+    /// Opened for a cause, for so long, and nobody knows by which fault.
     pub const fn new(cause: Cause, open_time: Duration) -> Self {
-        Self { cause, open_time, local: false }
+        Self { cause, open_time, local: false, fault: None }
+    }
+
+    /// What went wrong with the call that opened it.
+    pub fn fault(mut self, fault: impl Into<Option<Fault>>) -> Self {
+        self.fault = fault.into();
+        self
     }
 }
 
@@ -61,11 +69,19 @@ pub struct TrialOver {
     pub outcome: Outcome,
     /// How long it opened the circuit here; zero unless it failed.
     pub open_time: Duration,
+    /// What went wrong with it, if it failed.
+    pub fault: Option<Fault>,
 }
 
 impl TrialOver {
-    /// A trial is over.
+    /// A trial is over, and nobody knows what went wrong with it.
     pub const fn new(token: u64, outcome: Outcome, open_time: Duration) -> Self {
-        Self { token, outcome, open_time }
+        Self { token, outcome, open_time, fault: None }
+    }
+
+    /// What went wrong with it.
+    pub fn fault(mut self, fault: impl Into<Option<Fault>>) -> Self {
+        self.fault = fault.into();
+        self
     }
 }

@@ -1,6 +1,6 @@
 use std::time::{Duration, SystemTime};
 
-use crate::{Mode, Override, Ramp, State, WindowSnapshot};
+use crate::{Cause, Fault, Mode, Override, Ramp, State, WindowSnapshot};
 
 /// A copy of a breaker to look at.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,4 +37,25 @@ pub struct Snapshot {
     pub would_have_rejected: u64,
     /// How far the circuit has recovered, while it lets only a share of the calls through.
     pub ramp: Option<Ramp>,
+    /// What opened the circuit, until it is closed.
+    pub tripped: Option<Tripped>,
+}
+
+/// What opened a circuit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tripped {
+    /// Why it first opened since it was last closed, or was opened by hand.
+    pub cause: Cause,
+    /// When that was, by the time of day.
+    pub at: SystemTime,
+    /// What went wrong last: with the call that opened it, or with the last trial that failed.
+    pub fault: Option<Fault>,
+}
+
+impl Tripped {
+    /// For whoever shares circuits: see [`Shared`](crate::Shared).
+    pub const fn new(cause: Cause, at: SystemTime, fault: Option<Fault>) -> Self {
+        Self { cause, at, fault }
+    }
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::Outcome;
+use crate::{Fault, Outcome};
 
 /// On which side of the wire a call failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -37,12 +37,22 @@ pub struct Verdict {
     pub origin: Origin,
     /// For how long the service asked to be left alone. Of a success it is not heard.
     pub retry_after: Option<Duration>,
+    /// What went wrong, for those who look at the circuit; it decides nothing. Of a failure of which
+    /// nothing is said it is [`FaultKind::Error`](crate::FaultKind::Error); of any other outcome it is
+    /// not heard.
+    pub fault: Option<Fault>,
 }
 
 impl Verdict {
     /// The call failed before it reached the service.
     pub const fn local_failure() -> Self {
-        Self { outcome: Outcome::Failure, origin: Origin::Local, retry_after: None }
+        Self { outcome: Outcome::Failure, origin: Origin::Local, retry_after: None, fault: None }
+    }
+
+    /// What went wrong.
+    pub fn fault(mut self, fault: impl Into<Option<Fault>>) -> Self {
+        self.fault = fault.into();
+        self
     }
 
     /// The service asked to be left alone for so long: see
@@ -55,6 +65,6 @@ impl Verdict {
 
 impl From<Outcome> for Verdict {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, origin: Origin::Service, retry_after: None }
+        Self { outcome, origin: Origin::Service, retry_after: None, fault: None }
     }
 }

@@ -185,6 +185,14 @@ impl Word {
         Word(kept | bits | (self.epoch().wrapping_add(1)) << EPOCH_AT)
     }
 
+    /// Whether this is the word that a call with `ticket` was admitted by while it was watched, in
+    /// a closed circuit without failures and with nothing else to heed.
+    #[inline]
+    pub(crate) const fn is_watched_calm(self, ticket: Word) -> bool {
+        let other = self.0 ^ ticket.0;
+        other == STATE && ticket.0 & (MODE | FLEETING | FAILURES) == 0
+    }
+
     /// What a call that was admitted by this word holds: the word that its success expects to
     /// find if there is nothing to do, which is this one without failures.
     #[inline]
@@ -268,6 +276,27 @@ mod tests {
         let last = Word::from_bits(u64::MAX << EPOCH_AT);
         assert_eq!(last.entering(State::Open).epoch(), 0);
         assert_eq!(last.entering(State::Open).state(), State::Open);
+    }
+
+    #[test]
+    fn a_watched_word_is_calm_where_a_success_changes_nothing() {
+        let watched = Word::NEW.entering(State::Closed).with_watched(true);
+        assert!(watched.is_watched_calm(watched.ticket()));
+        for other in [
+            watched.with_failures(1),
+            watched.with_fleeting(true),
+            watched.with_mode(Mode::Observe),
+            watched.with_mode(Mode::Disabled),
+            watched.with_watched(false),
+            watched.entering(State::Closed),
+            watched.entering(State::Open),
+            watched.entering(State::HalfOpen),
+        ] {
+            assert!(!other.is_watched_calm(watched.ticket()), "{other:?}");
+            assert!(!watched.is_watched_calm(other.ticket()), "{other:?}");
+            let was_watched = other.is_watched() && other.passes() && other.failures() == 0;
+            assert_eq!(other.is_watched_calm(other.ticket()), was_watched, "{other:?}");
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@
 
 #[path = "loom/modes.rs"]
 mod modes;
+#[path = "loom/told.rs"]
+mod told;
 #[path = "loom/window.rs"]
 mod window;
 
@@ -379,6 +381,7 @@ fn a_view_of_the_storage_beside_a_trip() {
                 remote: true,
                 failed_trials: 0,
                 ramp: Ramp::default(),
+                tripped: None,
             };
             order.race(on(&breaker, move |breaker| breaker.adopt(view)), move || call.failure());
             let end = breaker.snapshot();

@@ -8,12 +8,12 @@ use std::{
 
 use infuse_core::{
     Admission, Breaker, CallError, ExclusionId, Listener, ListenerId, Permit, Policy, Rejected,
-    State, Verdict,
+    State, Totals, Verdict,
 };
 use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
-    CircuitSnapshot,
+    CircuitSnapshot, Provenance,
     hub::Hub,
     lease::{self, Answer},
     node::{Asking, Node},
@@ -205,6 +205,10 @@ impl Circuit {
         &self,
         run: impl FnOnce(Permit<&Breaker>) -> Result<T, CallError<E>>,
     ) -> Result<T, CallError<E>> {
+        // Told apart once more, so that the permit stays in registers where calls are watched, too.
+        if let Some(permit) = self.breaker().passing_permit() {
+            return run(permit);
+        }
         let permit = match self.breaker().admit() {
             Admission::Admitted(permit) => permit,
             Admission::Rejected(rejected) => return Err(CallError::Rejected(rejected)),
@@ -321,13 +325,43 @@ impl Circuit {
     /// A copy of it all to look at.
     pub fn snapshot(&self) -> CircuitSnapshot {
         let Inner { breaker, node, hub, .. } = &*self.0;
+        let snapshot = breaker.snapshot();
+        let tripped = snapshot.tripped.map(|tripped| node.provenance(tripped));
         CircuitSnapshot::new(
             breaker.name(),
-            breaker.snapshot(),
+            snapshot,
+            tripped,
             node.seen(hub.now()),
             &breaker.policy(),
             !hub.standing.is_alone(),
         )
+    }
+
+    /// What opened the circuit, until it is closed: which process, and what it saw.
+    ///
+    /// It is that of the first opening since the circuit was last closed. A trial that fails renews
+    /// what went wrong; whoever opens the circuit by hand begins anew.
+    pub fn provenance(&self) -> Option<Provenance> {
+        self.breaker().tripped().map(|tripped| self.0.node.provenance(tripped))
+    }
+
+    /// The last change of the state, as far as this process has seen one: which process made it, why,
+    /// and who wanted it. Listeners that are told of a change find it here.
+    ///
+    /// Its `at` is when this process learnt of it, but of an opening when it opened; its `fault` is
+    /// there only for an opening.
+    pub fn last_change(&self) -> Option<Provenance> {
+        self.0.node.last_change()
+    }
+
+    /// Counts [`totals`](Self::totals) from now on: see [`Breaker::keep_totals`].
+    pub fn keep_totals(&self) {
+        self.breaker().keep_totals();
+    }
+
+    /// How often what happened in this process, if that [is counted](Self::keep_totals).
+    pub fn totals(&self) -> Option<Totals> {
+        self.breaker().totals()
     }
 
     /// The policy that holds now.

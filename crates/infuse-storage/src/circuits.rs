@@ -1,10 +1,16 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use infuse_core::{Breaker, BreakerBuilder, Cause, Listener, Policy, State, TimeSource};
-use tokio::{runtime::Handle, sync::Notify, time::timeout};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, mpsc},
+    time::timeout,
+};
 
 use crate::{
-    Circuit, CircuitKey, MemoryStorage, Reach, Seed, StartError, Storage,
+    Circuit, CircuitKey, Health, Instance, MemoryStorage, Note, ProcessId, Reach, Seed, StartError,
+    Storage, StorageError, StorageEvent, View, announce,
+    health::{self, Losses, StorageListener},
     hub::{Hub, LateSeed, Options},
     known::Heard,
     node::Node,
@@ -29,6 +35,7 @@ impl Circuits {
         CircuitsBuilder {
             storage: None,
             time: TimeSource::system(),
+            storage_listeners: Vec::new(),
             options: Options {
                 sync_interval: Duration::from_secs(1),
                 timeout: Duration::from_millis(100),
@@ -39,6 +46,10 @@ impl Circuits {
                 listeners: Vec::new(),
             },
         }
+    }
+
+    pub(crate) fn of(hub: &Arc<Hub>) -> Self {
+        Self(Arc::clone(hub))
     }
 
     /// The circuit of this name. If there is none yet it is made with `policy`; else the policy
@@ -62,7 +73,7 @@ impl Circuits {
         if new {
             // After it was registered, so that a loss that comes now finds it there.
             if let (true, Some(state)) = (hub.standing.is_lost(), hub.options.fallback) {
-                entry.breaker.put(state, Cause::Fallback);
+                entry.node.put_here(hub, &entry.breaker, state, Cause::Fallback, &Note::new());
             }
             entry.node.want_look();
         }
@@ -131,6 +142,7 @@ impl Circuits {
             let mut seed = Seed::new(node.key.clone(), token, state, open_time);
             seed.presented = asked.presented;
             seed.overridden = asked.overridden.clone();
+            seed.provenance = asked.provenance.clone();
             let seed = [seed];
             match hub.twice(|| hub.storage.seed(&seed)).await {
                 Ok(views) => {
@@ -142,16 +154,106 @@ impl Circuits {
                 Err(error) => hub.lose(&error),
             }
         }
-        breaker.put(state, Cause::Seed);
+        node.put_here(hub, &breaker, state, Cause::Seed, &Note::new());
         hub.add_late_seed(LateSeed { node, token, state });
         // The storage may have come back just now.
         hub.wake();
         Reach::Local
     }
 
-    /// Stops sharing: leases are given back, what is pending is told, the tasks end. (Calls that only
-    /// a rate would count, and that were not told yet, are not.) Calls are
-    /// still guarded afterwards, in this process alone. It takes at most twice the storage's
+    /// The id of this participant. It is another one each time that circuits are started.
+    pub fn process(&self) -> ProcessId {
+        self.0.process
+    }
+
+    /// How sharing goes. It asks nobody.
+    pub fn health(&self) -> Health {
+        self.0.health()
+    }
+
+    /// Asks the storage what it says about every circuit that there is here, now, in the order of
+    /// their names. The answers are taken in, too.
+    ///
+    /// It puts off nothing that circuits have to tell. So that it does not burden the storage
+    /// either, it asks for no more than 500 circuits a second: after one look at ten circuits the
+    /// next may begin 20 ms later. Whoever asks meanwhile waits for that, and those who wait get
+    /// the answers of one look.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the storage does not answer in time, twice, and so is lost; or if it was
+    /// lost before, or sharing has ended, and then at once.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost: others who wait for the same answers go on.
+    pub async fn look(&self) -> Result<Vec<(Circuit, View)>, StorageError> {
+        self.0.is_there()?;
+        let answers = self.0.surveys.look(&self.0).await?;
+        Ok(answers.into_iter().map(|(entry, view)| (self.circuit_of(entry), view)).collect())
+    }
+
+    /// Tells all others of `group` what this participant says of itself, now and every so often, in
+    /// the background. It is forgotten after three times `every`, and at shutdown.
+    ///
+    /// `say` is asked for the text each time, in a task, so it must be quick. It is given these
+    /// circuits, because one that held them would keep them from ever ending. A text of more than
+    /// 256 KiB ([`Announcement::MOST_TEXT`](crate::Announcement::MOST_TEXT)) is not announced; that
+    /// is logged once, and so is a `say` that panics.
+    ///
+    /// What circuits have to tell goes first, for as long as the storage's timeout. An announcement
+    /// that fails is made again when the next is due, and is no loss of the storage; while that is
+    /// lost nothing is announced.
+    ///
+    /// `every` is between 10 ms and a day: what is shorter or longer is taken for that. Up to a tenth
+    /// of it is added at random. Announcing to the same group again replaces what is said, at once;
+    /// after shutdown it does nothing.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// use infuse_storage::{Circuits, Policy};
+    ///
+    /// let circuits = Circuits::builder().start()?;
+    /// circuits.circuit("payments", Policy::default());
+    /// circuits.announce("production", Duration::from_secs(5), |circuits| {
+    ///     format!("I have {} circuit", circuits.all().len())
+    /// });
+    /// # tokio::task::yield_now().await;
+    /// # while circuits.instances("production").await?.is_empty() { tokio::task::yield_now().await }
+    /// let instances = circuits.instances("production").await?;
+    /// assert_eq!(instances[0].process, circuits.process());
+    /// assert_eq!(&*instances[0].text, "I have 1 circuit");
+    /// # Ok(()) }
+    /// ```
+    pub fn announce(
+        &self,
+        group: impl Into<Arc<str>>,
+        every: Duration,
+        say: impl Fn(&Circuits) -> String + Send + Sync + 'static,
+    ) {
+        announce::start(&self.0, group.into(), every, Arc::new(say));
+    }
+
+    /// What the participants of `group` have [announced](Self::announce), this one among them, in
+    /// the order of their ids. It asks the storage each time.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the storage does not answer in time, twice, which is no loss of it; or
+    /// if it was lost before, or sharing has ended, and then at once.
+    pub async fn instances(&self, group: &str) -> Result<Vec<Instance>, StorageError> {
+        let hub = &self.0;
+        hub.is_there()?;
+        let mut instances = hub.twice(|| hub.storage.instances(group)).await?;
+        instances.sort_unstable_by_key(|instance| instance.process);
+        Ok(instances)
+    }
+
+    /// Stops sharing: leases are given back, what is pending is told, what was announced is taken
+    /// back, the tasks end. (Calls that only a rate would count, and that were not told yet, are
+    /// not.) Calls are still guarded afterwards, in this process alone. It takes at most twice the
+    /// storage's
     /// timeout, once for what is under way and once for the rest, and no more than 2 s; and may be
     /// repeated.
     ///
@@ -192,6 +294,7 @@ impl Circuits {
 pub struct CircuitsBuilder {
     storage: Option<Arc<dyn Storage>>,
     time: TimeSource,
+    storage_listeners: Vec<StorageListener>,
     options: Options,
 }
 
@@ -253,6 +356,17 @@ impl CircuitsBuilder {
         self
     }
 
+    /// Adds one who is told when the storage is lost and when it is back, in that order, in a task
+    /// of ours: it must be quick. One that panics harms nobody. Whatever it holds is held until
+    /// sharing ends, so it must not hold these circuits.
+    pub fn storage_listener(
+        mut self,
+        listener: impl Fn(&StorageEvent) + Send + Sync + 'static,
+    ) -> Self {
+        self.storage_listeners.push(Box::new(listener));
+        self
+    }
+
     /// Starts the task that shares the circuits, on the current runtime of tokio.
     ///
     /// # Errors
@@ -261,7 +375,7 @@ impl CircuitsBuilder {
     /// [`StartError::LongTime`] for an interval or another time that is zero or longer than a year.
     /// Never because the storage cannot be reached.
     pub fn start(self) -> Result<Circuits, StartError> {
-        let Self { storage, time, options } = self;
+        let Self { storage, time, storage_listeners, options } = self;
         let times = [
             ("the sync interval", options.sync_interval),
             ("the storage's timeout", options.timeout),
@@ -279,7 +393,14 @@ impl CircuitsBuilder {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let storage = storage.unwrap_or_else(|| Arc::new(MemoryStorage::with_clock(time.clone())));
         let notify = Arc::new(Notify::new());
-        let hub = Arc::new(Hub::new(storage, time, options, runtime.clone(), Arc::clone(&notify)));
+        let events = (!storage_listeners.is_empty()).then(|| {
+            let (events, heard) = mpsc::unbounded_channel();
+            runtime.spawn(health::tell(heard, storage_listeners));
+            events
+        });
+        let losses = Losses::new(events);
+        let handle = runtime.clone();
+        let hub = Arc::new(Hub::new(storage, time, options, handle, Arc::clone(&notify), losses));
         hub.set_task(runtime.spawn(replicator::run(Arc::downgrade(&hub), notify)));
         Ok(Circuits(hub))
     }

@@ -3,7 +3,7 @@ use std::{slice, sync::Arc};
 use infuse_core::{Cause, Mode, Override, State};
 
 use crate::{
-    Circuit, Command, Control, Thresholds, circuit::Parts, hub::lock, known::Heard, modes,
+    Circuit, Command, Control, Note, Thresholds, circuit::Parts, hub::lock, known::Heard, modes,
 };
 
 /// How far a command reached.
@@ -21,31 +21,52 @@ pub enum Reach {
 impl Circuit {
     /// Opens the circuit, now and for the reset timeout. It ends by a trial, like any opening.
     pub async fn open(&self) -> Reach {
-        self.put(State::Open).await
+        self.put(State::Open, Note::new()).await
     }
 
     /// Opens the circuit half: the next call is a trial.
     pub async fn half_open(&self) -> Reach {
-        self.put(State::HalfOpen).await
+        self.put(State::HalfOpen, Note::new()).await
     }
 
     /// Closes the circuit and counts anew.
     pub async fn close(&self) -> Reach {
-        self.put(State::Closed).await
+        self.put(State::Closed, Note::new()).await
     }
 
     /// Closes the circuit and forgets everything that was counted.
     pub async fn reset(&self) -> Reach {
-        self.put(State::Closed).await
+        self.put(State::Closed, Note::new()).await
     }
 
-    async fn put(&self, state: State) -> Reach {
-        let Parts { breaker, .. } = self.parts();
+    /// [`open`](Self::open), by someone for a reason: it is logged in each process and stands in
+    /// [`provenance`](Self::provenance).
+    pub async fn open_with(&self, note: Note) -> Reach {
+        self.put(State::Open, note).await
+    }
+
+    /// [`half_open`](Self::half_open), by someone for a reason, which is logged in each process.
+    pub async fn half_open_with(&self, note: Note) -> Reach {
+        self.put(State::HalfOpen, note).await
+    }
+
+    /// [`close`](Self::close), by someone for a reason, which is logged in each process.
+    pub async fn close_with(&self, note: Note) -> Reach {
+        self.put(State::Closed, note).await
+    }
+
+    /// [`reset`](Self::reset), by someone for a reason, which is logged in each process.
+    pub async fn reset_with(&self, note: Note) -> Reach {
+        self.put(State::Closed, note).await
+    }
+
+    async fn put(&self, state: State, note: Note) -> Reach {
+        let Parts { breaker, node, hub } = self.parts();
         let open_time = breaker.policy().reset_timeout();
-        if self.tell(Command::Put { state, open_time }).await {
+        if self.tell(Command::Put { state, open_time, note: note.clone() }).await {
             return Reach::Fleet;
         }
-        breaker.put(state, Cause::Manual);
+        node.put_here(hub, breaker, state, Cause::Manual, &note);
         Reach::Local
     }
 
@@ -60,6 +81,7 @@ impl Circuit {
         command.thresholds = Thresholds::from(&breaker.policy());
         command.presented = asked.presented;
         command.overridden = asked.overridden.clone();
+        command.provenance = asked.provenance.clone();
         let command = [command];
         let about = slice::from_ref(node);
         match hub.twice_for(about, || hub.storage.control(&command)).await {
@@ -112,12 +134,15 @@ impl Circuit {
         }
         let Parts { breaker, node, .. } = self.parts();
         let before = breaker.overridden();
+        // Until the lock is released: a listener may want it.
+        let kept = breaker.keep_mode_changes();
         {
             // Under the lock, so that what the storage says from now on ends it.
             let mut known = lock(&node.known);
             known.override_here();
             breaker.set_override(over.clone());
         }
+        drop(kept);
         modes::say(breaker, before.as_ref(), over.as_ref());
         Reach::Local
     }

@@ -20,16 +20,23 @@ use tokio::{
 };
 
 use crate::{
-    ProcessId, Storage, StorageError, Token,
+    Note, ProcessId, Storage, StorageError, Token,
+    announce::Announcers,
+    counted::{Counted, Tally},
+    health::Losses,
     node::Node,
+    queue::{Queue, Waiting},
     registry::Registry,
     standing::Standing,
+    survey::Surveys,
     suspected::Graces,
     ticks::{self, Ticks},
 };
 
 pub(crate) struct Hub {
     pub(crate) storage: Arc<dyn Storage>,
+    /// How many verbs it was asked for.
+    pub(crate) tally: Arc<Tally>,
     pub(crate) process: ProcessId,
     pub(crate) time: TimeSource,
     /// When this participant started, by its clock.
@@ -39,10 +46,13 @@ pub(crate) struct Hub {
     pub(crate) ticks: Ticks,
     pub(crate) registry: Registry,
     pub(crate) standing: Standing,
+    pub(crate) losses: Losses,
+    pub(crate) surveys: Surveys,
+    pub(crate) announcers: Announcers,
     pub(crate) progress: watch::Sender<Progress>,
     /// Held while shutting down; whether that is done.
     pub(crate) farewell: tokio::sync::Mutex<bool>,
-    queue: Mutex<Vec<Arc<Node>>>,
+    queue: Mutex<Queue>,
     /// The circuits that are suspect, as far as is known.
     suspects: Mutex<Vec<Arc<Node>>>,
     /// Wakes who sees to them.
@@ -76,6 +86,15 @@ pub(crate) struct Progress {
     pub(crate) subscribed: Option<Instant>,
     /// How often it was tried to subscribe.
     pub(crate) attempts: u64,
+    /// Whether sharing has ended, and how.
+    pub(crate) closed: Option<Closed>,
+}
+
+/// How sharing has ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Closed {
+    /// Whether the storage may still be asked for something: not one that was lost, or panicked.
+    pub(crate) asks: bool,
 }
 
 /// A lease that was granted and not settled.
@@ -109,9 +128,12 @@ impl Hub {
         options: Options,
         runtime: Handle,
         notify: Arc<Notify>,
+        losses: Losses,
     ) -> Self {
+        let tally = Arc::new(Tally::default());
         Self {
-            storage,
+            storage: Arc::new(Counted::new(storage, Arc::clone(&tally))),
+            tally,
             process: ProcessId::random(),
             started: time.now(),
             ticks: Ticks::new(time.now()),
@@ -120,6 +142,9 @@ impl Hub {
             runtime,
             registry: Registry::default(),
             standing: Standing::default(),
+            losses,
+            surveys: Surveys::default(),
+            announcers: Announcers::default(),
             progress: watch::Sender::default(),
             farewell: tokio::sync::Mutex::default(),
             queue: Mutex::default(),
@@ -228,8 +253,26 @@ impl Hub {
         lock(&self.queue).push(node);
     }
 
-    pub(crate) fn take_queue(&self) -> Vec<Arc<Node>> {
-        mem::take(&mut *lock(&self.queue))
+    pub(crate) fn take_queue(&self) -> Vec<Waiting> {
+        lock(&self.queue).take()
+    }
+
+    /// Something of a circuit that was taken is put off.
+    pub(crate) fn put_off(&self, was: &Waiting) {
+        lock(&self.queue).put_off(was);
+    }
+
+    /// What has been waiting since then is being told; nothing is, if unset.
+    pub(crate) fn tells(&self, since: Option<Instant>) {
+        lock(&self.queue).tell(since);
+    }
+
+    /// Since when the oldest of what is to be told has been waiting, or is being told.
+    pub(crate) fn waits_since(&self) -> Option<Instant> {
+        let (waiting, telling) = lock(&self.queue).show();
+        // Some only want a look, or have been told on the way.
+        let waiting = waiting.iter().filter(|it| it.node.has_to_tell()).map(|it| it.since);
+        waiting.chain(telling).min()
     }
 
     pub(crate) fn wake(&self) {
@@ -343,7 +386,7 @@ impl Hub {
 impl Hub {
     /// The storage did not do what it was asked, twice.
     pub(crate) fn lose(&self, error: &StorageError) {
-        if !self.standing.lose() {
+        if !self.begin_loss(error) {
             return;
         }
         tracing::warn!(
@@ -354,21 +397,22 @@ impl Hub {
         for entry in self.registry.entries() {
             entry.node.forget();
             if let Some(state) = self.options.fallback {
-                entry.breaker.put(state, Cause::Fallback);
+                entry.node.put_here(self, &entry.breaker, state, Cause::Fallback, &Note::new());
             }
         }
     }
 
     /// The storage can be written to again.
     pub(crate) fn find(&self) {
-        if self.standing.find() {
+        if self.end_loss() {
             tracing::info!(target: "infuse", "the storage is back: circuits are shared again");
         }
     }
 
     /// A storage that panics is not asked again, by whoever it was.
     pub(crate) fn end_by_panic(&self) {
-        let first = self.close();
+        let first = self.lose_for_good(|| self.standing.close());
+        self.end(Closed { asks: false });
         self.registry.nodes().iter().for_each(|node| node.forget());
         if first {
             tracing::error!(
@@ -380,9 +424,23 @@ impl Hub {
 
     /// Sharing has ended; whether it had not before.
     pub(crate) fn close(&self) -> bool {
+        let closed = Closed { asks: !self.standing.is_lost() };
         let first = self.standing.close();
-        self.wake();
+        if first {
+            self.close_losses();
+        }
+        self.end(closed);
         first
+    }
+
+    /// Tells the tasks that sharing has ended.
+    fn end(&self, closed: Closed) {
+        self.wake();
+        self.progress.send_if_modified(|progress| {
+            let first = progress.closed.is_none();
+            progress.closed.get_or_insert(closed);
+            first
+        });
     }
 
     pub(crate) fn set_task(&self, task: JoinHandle<()>) {

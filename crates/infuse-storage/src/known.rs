@@ -4,11 +4,12 @@ use infuse_core::{Cause, Counts, Opened, Override, State};
 use tokio::time::Instant;
 
 use crate::{
-    Presented, View,
+    Opening, Presented, View,
     alone::Alone,
     count::{Count, CountAsked, Here},
     run::{Baseline, Run},
     seldom::{HeldOff, Overridden, Seldom},
+    story::Story,
     trust::{Reaches, Tripping, Trust},
     when::When,
 };
@@ -46,6 +47,8 @@ pub(crate) struct Asked {
     pub(crate) at: Duration,
     /// The override, with what is left of it.
     pub(crate) overridden: Option<Arc<Override>>,
+    /// What opened the fleet's circuit, with how long ago that is.
+    pub(crate) provenance: Option<Arc<Opening>>,
     pub(crate) count: CountAsked,
 }
 
@@ -120,7 +123,8 @@ impl Known {
     /// What is known when a verb is sent, which reports `run` if it is a report.
     pub(crate) fn ask(&self, now: Duration, reported: Option<Run>) -> Asked {
         let (presented, overridden) = (self.presented(now), self.overridden(now));
-        Asked { presented, at: now, overridden, count: self.count.ask(reported) }
+        let provenance = self.story().and_then(|story| story.presented(now));
+        Asked { presented, at: now, overridden, provenance, count: self.count.ask(reported) }
     }
 
     /// The override that the storage shows, with what is left of it.
@@ -139,6 +143,21 @@ impl Known {
 
     pub(crate) fn seldom(&self) -> Option<&Seldom> {
         self.seldom.as_deref()
+    }
+
+    pub(crate) fn story(&self) -> Option<&Story> {
+        self.seldom()?.story.as_deref()
+    }
+
+    pub(crate) fn story_mut(&mut self) -> &mut Story {
+        self.seldom_mut().story.get_or_insert_default()
+    }
+
+    /// The storage says what opened the circuit, if anything did.
+    pub(crate) fn hear_story(&mut self, view: &View, now: Duration) {
+        if self.story().is_some() || view.provenance.is_some() {
+            self.story_mut().hear(view, now);
+        }
     }
 
     pub(crate) fn seldom_mut(&mut self) -> &mut Seldom {

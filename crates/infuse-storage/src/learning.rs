@@ -1,8 +1,8 @@
 //! What a circuit does with what the storage says.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use infuse_core::{Breaker, Cause, Override, Policy, Ramp, Shared, State, StateChange};
+use infuse_core::{Breaker, Cause, Override, Policy, Ramp, Shared, State, StateChange, Tripped};
 use tokio::time::Instant;
 
 use crate::{
@@ -16,24 +16,32 @@ use crate::{
     told::Told,
 };
 
+/// By how much two tellings of when a circuit opened may differ.
+const ONE_TIME: Duration = Duration::from_secs(1);
+
 impl Node {
     /// Takes over what the storage says, unless it is older than what is known.
     pub(crate) fn learn(&self, hub: &Hub, view: &View, heard: Heard<'_>) {
         let Some(breaker) = self.breaker() else { return };
         let policy = breaker.policy();
+        // Until the lock is released: a listener may want it.
+        let kept = breaker.keep_mode_changes();
         let (change, suspect, mode, untold, doubt) = {
             let mut known = lock(&self.known);
             let here = self.here(hub, &breaker, &policy);
             let had_override = known.has_override();
             let learnt = known.learn(view, heard, &here);
             let told = Told { left: view.time_left, ago: heard.ago(here.now) };
+            if learnt.step != Step::Nothing {
+                known.hear_story(view, here.now);
+            }
             let doubt = learnt.step == Step::Refresh
                 && view.state == State::Open
                 && breaker.retry_after().is_some_and(|left| told.is_in_doubt(left));
             let change = match learnt.step {
                 Step::Nothing => None,
-                Step::Follow => self.follow(hub, &breaker, view),
-                Step::Refresh => refresh(&breaker, view, told),
+                Step::Follow => self.follow(hub, &breaker, view, &mut known),
+                Step::Refresh => self.refresh(hub, &breaker, view, told, &mut known),
                 Step::TryHere => self.try_here(hub, &breaker),
             };
             let mode = learnt.mode.then(|| (put_on(&breaker, &known, here.now), had_override));
@@ -41,6 +49,7 @@ impl Node {
             let untold = !known.untold_hold_off(interval, here.now).is_zero();
             (change, learnt.suspect, mode, untold, doubt)
         };
+        drop(kept);
         match mode {
             Some(((None, None), true)) => modes::say_ended(&breaker),
             Some(((before, after), _)) => modes::say(&breaker, before.as_ref(), after.as_ref()),
@@ -89,6 +98,7 @@ impl Node {
     pub(crate) fn learn_by_look(&self, hub: &Hub, view: &View, asked: &Asked) {
         self.learn(hub, view, Heard::Answered(asked));
         let Some(breaker) = self.breaker() else { return };
+        let kept = breaker.keep_mode_changes();
         let (change, untold) = {
             let mut known = lock(&self.known);
             known.looked_at = Some(Instant::now());
@@ -101,9 +111,10 @@ impl Node {
             let apart_again = apart && known.apart;
             known.apart = apart && !apart_again;
             let follows = apart_again && known.agrees(view);
-            let change = if follows { self.follow(hub, &breaker, view) } else { None };
+            let change = if follows { self.follow(hub, &breaker, view, &mut known) } else { None };
             (change, known.doubt_hold_off(view, hub.now()))
         };
+        drop(kept);
         if untold {
             self.want_report(hub);
         }
@@ -121,10 +132,17 @@ impl Node {
     }
 
     /// Brings the breaker to what the view says.
-    fn follow(&self, hub: &Hub, breaker: &Breaker, view: &View) -> Option<StateChange> {
+    fn follow(
+        &self,
+        hub: &Hub,
+        breaker: &Breaker,
+        view: &View,
+        known: &mut Known,
+    ) -> Option<StateChange> {
         self.alone.set(Alone::No);
         let here = view.by.is_some_and(|by| by == hub.process || by == self.process(hub));
-        breaker.adopt_quietly(Shared {
+        let wall = hub.time.wall();
+        let change = breaker.adopt_quietly(Shared {
             state: view.state,
             left: view.time_left,
             open_for: view.open_for,
@@ -134,6 +152,47 @@ impl Node {
             remote: !here,
             failed_trials: view.failed_trials,
             ramp: view.ramp,
+            tripped: tripped(breaker, view, wall),
+        });
+        let changed = change.filter(|change| change.from != change.to);
+        if known.story().is_some() || changed.is_some() || view.provenance.is_some() {
+            let story = known.story_mut();
+            story.agree(view);
+            if let Some(change) = &changed {
+                story.follow(view, change, wall);
+            }
+        }
+        change
+    }
+
+    /// The same view again: only its times are news, and only to a breaker that agrees.
+    fn refresh(
+        &self,
+        hub: &Hub,
+        breaker: &Breaker,
+        view: &View,
+        told: Told,
+        known: &mut Known,
+    ) -> Option<StateChange> {
+        if view.state == State::Closed || breaker.state() != view.state {
+            return None;
+        }
+        let left = match view.state {
+            State::Open => told.heed(breaker.retry_after().unwrap_or_default()),
+            State::Closed | State::HalfOpen => view.time_left,
+        };
+        known.story_mut().agree(view);
+        breaker.adopt_quietly(Shared {
+            state: view.state,
+            left,
+            open_for: view.open_for,
+            successes: view.successes,
+            renew: false,
+            cause: view.cause,
+            remote: false,
+            failed_trials: view.failed_trials,
+            ramp: view.ramp,
+            tripped: tripped(breaker, view, hub.time.wall()),
         })
     }
 
@@ -151,6 +210,7 @@ impl Node {
             remote: false,
             failed_trials: breaker.snapshot().failed_trials,
             ramp: Ramp::default(),
+            tripped: None,
         })
     }
 
@@ -187,24 +247,14 @@ fn put_on(breaker: &Breaker, known: &Known, now: Duration) -> (Option<Override>,
     (before, after)
 }
 
-/// The same view again: only its times are news, and only to a breaker that agrees.
-fn refresh(breaker: &Breaker, view: &View, told: Told) -> Option<StateChange> {
-    if view.state == State::Closed || breaker.state() != view.state {
-        return None;
-    }
-    let left = match view.state {
-        State::Open => told.heed(breaker.retry_after().unwrap_or_default()),
-        State::Closed | State::HalfOpen => view.time_left,
-    };
-    breaker.adopt_quietly(Shared {
-        state: view.state,
-        left,
-        open_for: view.open_for,
-        successes: view.successes,
-        renew: false,
-        cause: view.cause,
-        remote: false,
-        failed_trials: view.failed_trials,
-        ramp: view.ramp,
-    })
+/// What opened the circuit, as the storage says. When that was is as this process knows it, if it
+/// does: each answer was under way for another while.
+fn tripped(breaker: &Breaker, view: &View, wall: SystemTime) -> Option<Tripped> {
+    let opening = view.provenance.as_deref()?;
+    let told = wall.checked_sub(opening.ago).unwrap_or(wall);
+    let known = breaker.tripped().filter(|known| {
+        let apart = told.duration_since(known.at).unwrap_or_else(|error| error.duration());
+        known.cause == opening.cause && apart <= ONE_TIME
+    });
+    Some(Tripped::new(opening.cause, known.map_or(told, |known| known.at), opening.fault))
 }

@@ -49,6 +49,7 @@ pub(crate) fn ask(
         let (token, asked) = (shared.next_token(), node.ask_storage(shared.now()));
         let mut request = LeaseRequest::new(node.key.clone(), asked.presented, token, lease);
         request.overridden = asked.overridden.clone();
+        request.provenance = asked.provenance.clone();
         let policy = breaker.policy();
         request.max_calls = policy.half_open_max_calls();
         request.thresholds = Thresholds::from(&policy);
@@ -167,6 +168,7 @@ impl Ask {
         let presented = Presented::from(&answer.view);
         let mut settle = Settle::new(self.node.key.clone(), presented, token, Outcome::Ignored);
         settle.overridden = answer.view.overridden.clone();
+        settle.provenance = answer.view.provenance.clone();
         let settle = [settle];
         self.node.charge();
         let result = timeout(self.lease(), self.storage.settle(&settle)).await;

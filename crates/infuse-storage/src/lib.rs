@@ -12,17 +12,22 @@
 //!   what a fleet shares circuits by.
 //! - [`Circuit`] is a breaker that is shared, and the only one that waits for a lease; `both`
 //!   asks two of them to let one call through.
-//! - `commands` is manual control, and `modes` says what became of a mode; `snapshot` is what there
+//! - `commands` is manual control, `modes` says what became of a mode, and `said` of a state; `snapshot` is what there
 //!   is to look at.
 //! - `node` is what a circuit knows of the storage and still has to tell it, `replicator` the
 //!   task that tells and looks, `subscriber` the part of it that listens, `suspicions` the part
-//!   that refutes or settles suspicions, `hub` what the circuits of a participant have in common.
+//!   that refutes or settles suspicions, `hub` what the circuits of a participant have in common,
+//!   `queue` those that have something to tell.
+//! - `health`, `counted`, `survey` and `announce` are for whoever looks at the fleet: how sharing
+//!   goes, what the storage says of everything, and what each participant says of itself.
 //! - What is decided is decided by pure functions: `known` by a view of the circuit, with `count`
 //!   (shares and suspicions), `trust` (whose trips are believed) and `seldom` (overrides, and what
-//!   the service asks for); `suspected` in a suspicion's
-//!   grace.
+//!   the service asks for); `suspected` in a suspicion's grace. `story` decides nothing: it knows who
+//!   changed a circuit, and why.
 
 mod alone;
+mod announce;
+mod announcement;
 mod both;
 mod budget;
 mod circuit;
@@ -31,7 +36,9 @@ mod commands;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod count;
+mod counted;
 mod error;
+mod health;
 mod hub;
 mod ids;
 mod known;
@@ -46,6 +53,9 @@ mod node;
 mod outgoing;
 mod pace;
 mod pending;
+mod presents;
+mod provenance;
+mod queue;
 #[cfg(not(feature = "test-util"))]
 mod random;
 #[cfg(feature = "test-util")]
@@ -58,12 +68,15 @@ mod replica;
 mod replicator;
 mod reporting;
 mod run;
+mod said;
 mod seldom;
 mod shared_call;
 mod snapshot;
 mod standing;
 pub mod storage;
+mod story;
 mod subscriber;
+mod survey;
 mod suspected;
 mod suspicions;
 #[cfg(feature = "test-util")]
@@ -78,19 +91,23 @@ pub use circuit::{Circuit, CircuitPermit};
 pub use circuits::{Circuits, CircuitsBuilder};
 pub use commands::Reach;
 pub use error::{StartError, StorageError};
+pub use health::{Health, StorageEvent};
 pub use ids::{CircuitKey, ProcessId, Token};
 pub use infuse_core as core;
 pub use infuse_core::{
-    Breaker, BreakerBuilder, CallError, Cause, Clock, Counts, Evidence, ExclusionId, Listener,
-    ListenerId, ManualClock, Mode, Origin, Outcome, Override, ParseModeError, ParseStateError,
-    Policy, PolicyBuilder, PolicyError, Ramp, Reason, Rejected, Standing, State, StateChange,
-    TimeSource, TripRule, Verdict, Window, WindowSnapshot,
+    Breaker, BreakerBuilder, CallError, Cause, Clock, Counts, Evidence, ExclusionId, Fault,
+    FaultKind, Interest, Listener, ListenerId, ManualClock, Mode, ModeChange, Origin, Outcome,
+    Override, ParseModeError, ParseStateError, Policy, PolicyBuilder, PolicyError, Ramp, Reason,
+    Rejected, Standing, State, StateChange, TimeSource, Totals, TripRule, Verdict, Window,
+    WindowSnapshot,
 };
 pub use memory::MemoryStorage;
+pub use provenance::{Note, Opening, Provenance};
 #[cfg(feature = "redis")]
 pub use redis::{KeyLayout, RedisConfig, RedisConfigError, RedisMode, RedisStorage};
 pub use snapshot::{CircuitSnapshot, FleetWindow};
 pub use storage::{
-    BoxFuture, Clear, Command, Control, Event, LeaseAnswer, LeaseRequest, Look, Presented, Rates,
-    Report, Seed, Settle, Storage, Suspicion, SuspicionId, Thresholds, Trip, View, Watch,
+    Announcement, BoxFuture, Clear, Command, Control, Event, Instance, LeaseAnswer, LeaseRequest,
+    Look, Presented, Rates, Report, Seed, Settle, Storage, Suspicion, SuspicionId, Thresholds,
+    Trip, View, Watch,
 };

@@ -17,10 +17,10 @@ use crate::{
 /// How often a circuit that is closed and unused is looked at.
 const IDLE: Duration = Duration::from_secs(60);
 /// Most circuits that are looked at in any second.
-const MOST: usize = 500;
+pub(crate) const MOST: usize = 500;
 /// How many are looked at by one verb, which has a limit.
-const AT_ONCE: usize = 100;
-const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const AT_ONCE: usize = 100;
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// Which circuits are to be looked at, and how many may be.
 #[derive(Default)]
@@ -184,6 +184,7 @@ fn look(hub: &Hub, node: &Node) -> (Asked, Look) {
     };
     let mut look = Look::new(node.key.clone(), asked.presented);
     look.overridden = asked.overridden.clone();
+    look.provenance = asked.provenance.clone();
     look.last_success = hub.age_of_success(node);
     if let Some(breaker) = node.breaker() {
         let policy = breaker.policy();
@@ -192,6 +193,7 @@ fn look(hub: &Hub, node: &Node) -> (Asked, Look) {
             look.process = Some(node.process(hub));
             look.counts = counts;
             look.open_time = node.open_time(hub, &breaker, &policy);
+            look.fault = breaker.last_fault().filter(|_| counts.failures > 0);
         }
     }
     (asked, look)

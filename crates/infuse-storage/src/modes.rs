@@ -61,7 +61,7 @@ fn is_no_news(before: &Override, after: &Override) -> bool {
 }
 
 /// With what goes before it, if there is any. Whoever wrote it, it stays on its line.
-fn text(before: &str, text: &str) -> String {
+pub(crate) fn text(before: &str, text: &str) -> String {
     if text.is_empty() {
         return String::new();
     }

@@ -220,6 +220,12 @@ impl Node {
         lock(&self.pending).is_due()
     }
 
+    /// Whether there may be something to tell the storage: more than that a look is wanted.
+    pub(crate) fn has_to_tell(&self) -> bool {
+        let pending = lock(&self.pending);
+        pending.is_due() || pending.reports
+    }
+
     /// Puts a report off.
     pub(crate) fn put_off_report(&self) {
         self.enqueue_quietly(|pending| pending.reports = true);

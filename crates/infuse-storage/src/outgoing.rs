@@ -75,6 +75,8 @@ impl Outgoing {
         let (key, token) = (node.key.clone(), hub.token(settled.token));
         let mut settle = Settle::new(key, asked.presented, token, settled.outcome);
         settle.overridden = asked.overridden.clone();
+        settle.provenance = asked.provenance.clone();
+        settle.fault = settled.fault;
         settle.success_threshold = policy.success_threshold();
         settle.open_time = settled.until.left(now);
         settle.ramp = policy.ramp().unwrap_or_default();
@@ -96,8 +98,10 @@ impl Outgoing {
         let (key, open_time) = (node.key.clone(), tripped.until.left(now));
         let mut trip = Trip::new(key, tripped.presented, node.process(hub), open_time);
         trip.overridden = asked.overridden.clone();
+        trip.provenance = asked.provenance.clone();
         trip.thresholds = Thresholds::from(policy);
         trip.cause = tripped.cause;
+        trip.fault = tripped.fault;
         trip.failures = failures;
         self.trips.push(trip, node, asked);
     }
@@ -127,8 +131,14 @@ impl Outgoing {
             let (key, token) = (held.node.key.clone(), hub.token(held.token));
             let mut settle = Settle::new(key, asked.presented, token, Outcome::Ignored);
             settle.overridden = asked.overridden.clone();
+            settle.provenance = asked.provenance.clone();
             self.settles.push(settle, &held.node, asked);
         }
+    }
+
+    /// How many verbs it is.
+    pub(crate) fn len(&self) -> usize {
+        self.settles.verbs.len() + self.trips.verbs.len() + self.reports.verbs.len()
     }
 
     pub(crate) async fn send(self, hub: &Hub) {

@@ -1,4 +1,4 @@
-use infuse_core::{Cause, Outcome};
+use infuse_core::{Cause, Fault, Outcome};
 
 use crate::{Presented, when::When};
 
@@ -29,6 +29,7 @@ pub(crate) struct Tripped {
     /// What it knew then.
     pub(crate) presented: Presented,
     pub(crate) cause: Cause,
+    pub(crate) fault: Option<Fault>,
     /// Until when the circuit is open, by this process's clock.
     pub(crate) until: When,
 }
@@ -39,6 +40,8 @@ pub(crate) struct Settled {
     /// The lease.
     pub(crate) token: u64,
     pub(crate) outcome: Outcome,
+    /// Of a failure.
+    pub(crate) fault: Option<Fault>,
     /// Until when it opened the circuit, if it failed, by this process's clock.
     pub(crate) until: When,
 }

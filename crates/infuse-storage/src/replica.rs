@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use infuse_core::{Breaker, Cause, Opened, Origin, Replica, State, StateChange, TrialOver};
+use infuse_core::{Breaker, Cause, Fault, Opened, Origin, Replica, State, StateChange, TrialOver};
 use tokio::time::Instant;
 
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     hub::{Hub, lock},
     node::Node,
     pending::{Settled, Tripped},
+    said,
     trust::Reaches,
 };
 
@@ -47,7 +48,7 @@ impl Node {
 }
 
 impl Replica for Node {
-    fn counted(&self, failures: u32, origin: Origin) {
+    fn counted(&self, failures: u32, origin: Origin, _: Option<Fault>) {
         // Successes are not reported: looks carry the age of the last one.
         if failures == 0 {
             // Relaxed: a run that is taken for the one before reports less for a moment.
@@ -83,7 +84,8 @@ impl Replica for Node {
                 let until = now.saturating_add(opened.open_time).into();
                 self.enqueue(|pending| {
                     pending.reports = false;
-                    let trip = Tripped { presented, cause: opened.cause, until };
+                    let Opened { cause, fault, .. } = opened;
+                    let trip = Tripped { presented, cause, fault, until };
                     pending.changes().trip = Some(trip);
                 });
             }
@@ -91,13 +93,14 @@ impl Replica for Node {
     }
 
     fn trial_over(&self, over: TrialOver) {
-        let TrialOver { token, outcome, open_time, .. } = over;
+        let TrialOver { token, outcome, open_time, fault, .. } = over;
         if let Some(hub) = self.hub.upgrade() {
             hub.trial_over(token);
         }
         let Some(hub) = self.sharing() else { return self.count_here([outcome]) };
         let until = hub.now().saturating_add(open_time).into();
-        self.enqueue(|pending| pending.changes().settles.push(Settled { token, outcome, until }));
+        let settled = Settled { token, outcome, fault, until };
+        self.enqueue(|pending| pending.changes().settles.push(settled));
         // Lost in between, or over: nobody comes for it any more.
         if hub.standing.is_alone() {
             self.forget_pending();
@@ -119,19 +122,14 @@ impl Replica for Node {
             self.alone.set(Alone::No);
         }
         let commanded = matches!(change.cause, Cause::Manual | Cause::Seed | Cause::Fallback);
-        if !change.remote && (change.to == State::Closed || commanded) {
-            lock(&self.known).end_hold_off();
-        }
-        tracing::info!(
-            target: "infuse",
-            circuit = breaker.name(),
-            from = change.from.as_str(),
-            to = change.to.as_str(),
-            cause = change.cause.as_str(),
-            remote = change.remote,
-            "circuit {} is {}",
-            breaker.name(),
-            change.to,
-        );
+        let here = self.hub.upgrade().map(|hub| (self.process(&hub), hub.time.wall()));
+        let told = {
+            let mut known = lock(&self.known);
+            if !change.remote && (change.to == State::Closed || commanded) {
+                known.end_hold_off();
+            }
+            here.map(|(me, wall)| known.story_mut().tell(&change, me, wall))
+        };
+        said::say(breaker, &change, told.as_ref());
     }
 }

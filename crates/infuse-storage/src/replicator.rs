@@ -149,9 +149,9 @@ impl Replicator {
             node.begin_return();
         }
         hub.look_at_everything();
-        for node in hub.take_queue() {
-            if node.take_pending().look {
-                self.looks.add_urgent(node);
+        for waiting in hub.take_queue() {
+            if waiting.node.take_pending().look {
+                self.looks.add_urgent(waiting.node);
             }
         }
         hub.heed_events();
@@ -181,14 +181,23 @@ struct Flushed {
 async fn flush(hub: &Hub) -> Flushed {
     let mut out = Outgoing::default();
     let mut flushed = Flushed { looks: Vec::new(), again: None };
-    for node in hub.take_queue() {
-        let left = out.add(hub, &node, Reports::InTurn);
+    let mut told_since = None;
+    for waiting in hub.take_queue() {
+        let before = out.len();
+        let left = out.add(hub, &waiting.node, Reports::InTurn);
+        if out.len() > before {
+            told_since = [told_since, Some(waiting.since)].into_iter().flatten().min();
+        } else if left.again.is_some() {
+            hub.put_off(&waiting);
+        }
         if left.look {
-            flushed.looks.push(node);
+            flushed.looks.push(waiting.node);
         }
         flushed.again = [flushed.again, left.again].into_iter().flatten().min();
     }
+    hub.tells(told_since);
     out.send(hub).await;
+    hub.tells(None);
     flushed
 }
 
@@ -211,6 +220,7 @@ async fn seed_late(hub: &Hub) -> bool {
             let mut seed = Seed::new(late.node.key.clone(), late.token, late.state, open_time);
             seed.presented = asked.presented;
             seed.overridden = asked.overridden.clone();
+            seed.provenance = asked.provenance.clone();
             seed.late_by = Some(age);
             (asked, seed)
         })
@@ -239,8 +249,8 @@ fn jittered(interval: Duration) -> Duration {
 /// suspicion.
 pub(crate) async fn farewell(hub: &Hub) {
     let mut out = Outgoing::default();
-    for node in hub.take_queue() {
-        out.add(hub, &node, Reports::Last);
+    for waiting in hub.take_queue() {
+        out.add(hub, &waiting.node, Reports::Last);
     }
     out.add_held(hub, hub.take_held());
     tokio::join!(out.send(hub), suspicions::farewell(hub));

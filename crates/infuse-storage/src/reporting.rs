@@ -111,6 +111,7 @@ impl Node {
         let (key, process) = (self.key.clone(), self.process(hub));
         let mut report = Report::new(key, asked.presented, process, share);
         report.overridden = asked.overridden.clone();
+        report.provenance = asked.provenance.clone();
         report.clears = known.count.clears();
         report.last_success = hub.age_of_success(self);
         report.thresholds = Thresholds::from(policy);

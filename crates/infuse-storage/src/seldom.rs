@@ -1,11 +1,11 @@
 //! What is known of few circuits: an override, for how long their service asked to be left alone,
-//! and the fleet's window.
+//! the fleet's window, and who changed them.
 
 use std::{mem, sync::Arc, time::Duration};
 
 use infuse_core::{Cause, Counts, Override, State};
 
-use crate::{View, told::Told, when::When};
+use crate::{View, story::Story, told::Told, when::When};
 
 /// What is known of few circuits, and boxed for that.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,6 +17,8 @@ pub(crate) struct Seldom {
     pub(crate) held_off: HeldOff,
     /// The calls of all processes in the window, by the last look.
     pub(crate) counts: Counts,
+    /// Who changed the circuit: it is beside what is learnt, and no part of it.
+    pub(crate) story: Option<Box<Story>>,
 }
 
 /// An override, and when it ends by this process's clock.

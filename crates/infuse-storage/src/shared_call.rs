@@ -55,7 +55,7 @@ where
                     let run = this.run.take().expect("polled after it was rejected");
                     this.running.set(Some(run(permit)));
                 }
-                None => match ask(this.circuit, this.waiting.number, cx) {
+                None => match ask_again(this.circuit, this.waiting.number, cx) {
                     Asked::Passed(permit) => {
                         this.waiting.number = 0;
                         let run = this.run.take().expect("polled after it was rejected");
@@ -98,6 +98,18 @@ enum Asked<'a> {
     Passed(Permit<&'a Breaker>),
     Rejected(Rejected),
     Waiting(u64),
+}
+
+/// Asks to pass where that is not the quiet case. What passes all the same, because it is only
+/// watched, is told apart first, so that its permit stays in registers.
+#[inline(always)]
+fn ask_again<'a>(circuit: &'a Circuit, waiting: u64, cx: &mut Context<'_>) -> Asked<'a> {
+    if waiting == 0
+        && let Some(permit) = circuit.breaker().passing_permit()
+    {
+        return Asked::Passed(permit);
+    }
+    ask(circuit, waiting, cx)
 }
 
 /// Asks to pass, or goes on asking, where that is not the quiet case.

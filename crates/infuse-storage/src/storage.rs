@@ -87,6 +87,17 @@
 //! [`View::ramp`] says how much of it is left. It ends by itself, and then the failed trials are
 //! forgotten; and with every change of the state.
 //!
+//! **Provenance.** A circuit that is not closed says what opened it ([`View::provenance`]), as of
+//! when it first did since it was last closed: for which cause, by which process, how long ago, and
+//! what had gone wrong then ([`Trip::fault`], [`Look::fault`]; a rate of slow calls is always
+//! [`FaultKind::Slow`]). Opening again, by a trial that failed ([`Settle::fault`]) or another trip,
+//! renews what went wrong and nothing else, also if nobody knows it. Whoever opens it by a command
+//! or a seed begins anew, with the [`Note`] of the command; closing forgets it. [`View::note`] is
+//! that of the command by which the circuit came into its state, whichever that is. A mended circuit
+//! that is not closed has the provenance that is presented, or else its record's, or else one of
+//! [`Cause::Adopted`] as of now; of a note there is none. The texts of notes may hold anything, and
+//! are cut as those of overrides are. It decides nothing.
+//!
 //! **Overrides.** [`Command::Override`] puts a mode above the circuit, or takes it away. It raises
 //! the generation, and so ends leases and what is counted, but all else stays: the state, since
 //! when it is so, why and by whom, its times, successes, failed trials, ramp and hold-off. It
@@ -102,13 +113,24 @@
 //! changes; nothing else is. That calls are counted is not, nor that a ramp, a hold-off or an
 //! override has ended. Pushing may lose messages; a watcher that may have missed some is told so.
 //!
+//! **Announcements.** A participant tells a *group* of others what it is, as a text: see
+//! [`announce`](Storage::announce). It has one text in each group, which its next one replaces, and
+//! which ends by itself, by the storage's clock, or when it is [withdrawn](Storage::withdraw); then
+//! it does not stand among the [instances](Storage::instances) any more. Groups have any names and
+//! know nothing of each other, nor of circuits; nothing of this is pushed. A text of more than
+//! [`Announcement::MOST_TEXT`] bytes is refused with [`StorageError::TooLong`], and what was said
+//! before stays. All three may be repeated.
+//!
 //! The suite in `infuse_storage::conformance` (with the feature `conformance`) checks all this.
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use infuse_core::{Cause, Counts, Outcome, Override, Policy, Ramp, State, Window};
+#[cfg(doc)]
+use infuse_core::FaultKind;
+use infuse_core::{Cause, Counts, Fault, Outcome, Override, Policy, Ramp, State, Window};
 
-use crate::{CircuitKey, ProcessId, StorageError, Token};
+pub use crate::announcement::{Announcement, Instance};
+use crate::{CircuitKey, Note, Opening, ProcessId, StorageError, Token};
 
 /// What a storage's verb returns: a boxed future.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -161,6 +183,22 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
 
     /// Proves that the storage can be written to: it writes.
     fn probe(&self) -> BoxFuture<'_, Result<(), StorageError>>;
+
+    /// Tells a group what a participant is. It holds for as long as it says.
+    fn announce<'a>(&'a self, said: &'a Announcement) -> BoxFuture<'a, Result<(), StorageError>>;
+
+    /// Takes back what a participant told a group, if it did.
+    fn withdraw<'a>(
+        &'a self,
+        group: &'a str,
+        process: ProcessId,
+    ) -> BoxFuture<'a, Result<(), StorageError>>;
+
+    /// What the participants of a group say, each once, in any order.
+    fn instances<'a>(
+        &'a self,
+        group: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Instance>, StorageError>>;
 
     /// Whoever used it needs it no longer, and may let go what it holds: connections, say. Others
     /// may go on using it. By default nothing is done.
@@ -229,6 +267,11 @@ pub struct View {
     pub cause: Cause,
     /// Who brought it there, if anybody has.
     pub by: Option<ProcessId>,
+    /// Who told the storage to bring it there, and why; unset if that was no command, or it said
+    /// nothing.
+    pub note: Option<Arc<Note>>,
+    /// What opened it; unset while it is closed, and if nobody knows.
+    pub provenance: Option<Arc<Opening>>,
     /// Trials that failed since the circuit was last closed for good.
     pub failed_trials: u32,
     /// While closed: how long it recovers in all, and how much of that is left.
@@ -256,6 +299,8 @@ impl View {
             successes: 0,
             cause: Cause::Adopted,
             by: None,
+            note: None,
+            provenance: None,
             failed_trials: 0,
             ramp: Ramp { time: Duration::ZERO, left: Duration::ZERO },
             overridden: None,
@@ -398,6 +443,8 @@ pub struct Look {
     pub presented: Presented,
     /// The override that it knows, with what is left of it now.
     pub overridden: Option<Arc<Override>>,
+    /// What opened the circuit, as far as it knows, with how long ago that is now.
+    pub provenance: Option<Arc<Opening>>,
     /// How long ago a call last succeeded here, at most. Failures that were counted before that
     /// are dropped.
     pub last_success: Option<Duration>,
@@ -411,6 +458,9 @@ pub struct Look {
     pub counts: Counts,
     /// How long the circuit opens if a rate is reached by that.
     pub open_time: Duration,
+    /// What went wrong with the last of these calls that failed. It is heard only if the circuit
+    /// opens by that.
+    pub fault: Option<Fault>,
 }
 
 impl Look {
@@ -421,11 +471,13 @@ impl Look {
             key,
             presented,
             overridden: None,
+            provenance: None,
             last_success: None,
             open_time: thresholds.reset_timeout,
             thresholds,
             process: None,
             counts: Counts::NONE,
+            fault: None,
         }
     }
 }
@@ -440,6 +492,8 @@ pub struct Report {
     pub presented: Presented,
     /// The override that it knows, with what is left of it now.
     pub overridden: Option<Arc<Override>>,
+    /// What opened the circuit, as far as it knows, with how long ago that is now.
+    pub provenance: Option<Arc<Opening>>,
     /// Who reports.
     pub process: ProcessId,
     /// Failures in its present run since the last clear that it knows. It replaces what the
@@ -467,6 +521,7 @@ impl Report {
             key,
             presented,
             overridden: None,
+            provenance: None,
             process,
             failures,
             clears: 0,
@@ -489,6 +544,8 @@ pub struct Trip {
     pub presented: Presented,
     /// The override that it knows, with what is left of it now.
     pub overridden: Option<Arc<Override>>,
+    /// What opened the circuit, as far as it knows, with how long ago that is now.
+    pub provenance: Option<Arc<Opening>>,
     /// Who trips.
     pub process: ProcessId,
     /// How long the circuit stays open.
@@ -505,6 +562,8 @@ pub struct Trip {
     /// The failures of the process, in its run. They count as its share where more processes must
     /// have seen failures than have. Default what the default policy tolerates.
     pub failures: u32,
+    /// What went wrong with the call that trips, if it is known.
+    pub fault: Option<Fault>,
 }
 
 impl Trip {
@@ -521,6 +580,7 @@ impl Trip {
             key,
             presented,
             overridden: None,
+            provenance: None,
             process,
             open_time,
             thresholds,
@@ -528,6 +588,7 @@ impl Trip {
             grace,
             cause: Cause::Failures,
             failures: thresholds.max_failure,
+            fault: None,
         }
     }
 }
@@ -542,6 +603,8 @@ pub struct Clear {
     pub presented: Presented,
     /// The override that it knows, with what is left of it now.
     pub overridden: Option<Arc<Override>>,
+    /// What opened the circuit, as far as it knows, with how long ago that is now.
+    pub provenance: Option<Arc<Opening>>,
     /// Who clears.
     pub process: ProcessId,
     /// The suspicion: nothing is done unless it stands.
@@ -559,7 +622,7 @@ impl Clear {
         suspicion: SuspicionId,
     ) -> Self {
         let thresholds = Thresholds::default();
-        Self { key, presented, overridden: None, process, suspicion, thresholds }
+        Self { key, presented, overridden: None, provenance: None, process, suspicion, thresholds }
     }
 }
 
@@ -573,6 +636,8 @@ pub struct LeaseRequest {
     pub presented: Presented,
     /// The override that it knows, with what is left of it now.
     pub overridden: Option<Arc<Override>>,
+    /// What opened the circuit, as far as it knows, with how long ago that is now.
+    pub provenance: Option<Arc<Opening>>,
     /// The lease's name.
     pub token: Token,
     /// How long it lasts.
@@ -588,7 +653,16 @@ impl LeaseRequest {
     pub fn new(key: CircuitKey, presented: Presented, token: Token, lease: Duration) -> Self {
         let thresholds = Thresholds::default();
         let max_calls = thresholds.half_open_max_calls;
-        Self { key, presented, overridden: None, token, lease, max_calls, thresholds }
+        Self {
+            key,
+            presented,
+            overridden: None,
+            provenance: None,
+            token,
+            lease,
+            max_calls,
+            thresholds,
+        }
     }
 }
 
@@ -619,10 +693,14 @@ pub struct Settle {
     pub presented: Presented,
     /// The override that it knows, with what is left of it now.
     pub overridden: Option<Arc<Override>>,
+    /// What opened the circuit, as far as it knows, with how long ago that is now.
+    pub provenance: Option<Arc<Opening>>,
     /// The lease.
     pub token: Token,
     /// What came of the trial.
     pub outcome: Outcome,
+    /// Of a failure: what went wrong, if it is known.
+    pub fault: Option<Fault>,
     /// How many successes close the circuit.
     pub success_threshold: u32,
     /// How long a failure opens it.
@@ -641,8 +719,10 @@ impl Settle {
             key,
             presented,
             overridden: None,
+            provenance: None,
             token,
             outcome,
+            fault: None,
             success_threshold: policy.success_threshold(),
             open_time: policy.reset_timeout(),
             ramp: Duration::ZERO,
@@ -661,6 +741,8 @@ pub struct Control {
     pub presented: Presented,
     /// The override that it knows, with what is left of it now.
     pub overridden: Option<Arc<Override>>,
+    /// What opened the circuit, as far as it knows, with how long ago that is now.
+    pub provenance: Option<Arc<Opening>>,
     /// The command's name, and who gives it.
     pub token: Token,
     /// What is to be done.
@@ -679,6 +761,8 @@ pub enum Command {
         state: State,
         /// How long it stays open, if that is the state.
         open_time: Duration,
+        /// Who wants it, and why.
+        note: Note,
     },
     /// Puts a mode above those that processes have by their settings, or takes it away. The state
     /// stays, with its times; what was counted and leases go, as with every change.
@@ -688,13 +772,20 @@ pub enum Command {
 impl Control {
     /// Puts a circuit into a state, by one who knows nothing of it.
     pub fn put(key: CircuitKey, token: Token, state: State, open_time: Duration) -> Self {
-        Self::new(key, token, Command::Put { state, open_time })
+        Self::new(key, token, Command::Put { state, open_time, note: Note::new() })
     }
 
     /// A command by one who knows nothing of the circuit.
     pub fn new(key: CircuitKey, token: Token, command: Command) -> Self {
-        let thresholds = Thresholds::default();
-        Self { key, presented: Presented::NOTHING, overridden: None, token, command, thresholds }
+        Self {
+            key,
+            presented: Presented::NOTHING,
+            overridden: None,
+            provenance: None,
+            token,
+            command,
+            thresholds: Thresholds::default(),
+        }
     }
 }
 
@@ -708,6 +799,8 @@ pub struct Seed {
     pub presented: Presented,
     /// The override that it knows, with what is left of it now.
     pub overridden: Option<Arc<Override>>,
+    /// What opened the circuit, as far as it knows, with how long ago that is now.
+    pub provenance: Option<Arc<Opening>>,
     /// The seed's name, and who gives it.
     pub token: Token,
     /// The state.
@@ -726,6 +819,7 @@ impl Seed {
             key,
             presented: Presented::NOTHING,
             overridden: None,
+            provenance: None,
             token,
             state,
             open_time,

@@ -134,12 +134,15 @@ impl Verdicts {
             trip.thresholds = thresholds;
             trip.suspicion = Some(id);
             trip.grace = grace;
+            trip.fault = breaker.last_fault();
             trip.overridden = asked.overridden.clone();
+            trip.provenance = asked.provenance.clone();
             self.settles.push(trip, node, asked);
         } else {
             let mut clear = Clear::new(key, asked.presented, process, id);
             clear.thresholds = thresholds;
             clear.overridden = asked.overridden.clone();
+            clear.provenance = asked.provenance.clone();
             self.clears.push(clear, node, asked);
         }
         at + TICK

@@ -11,9 +11,9 @@ use std::{
 };
 
 use infuse_storage::{
-    BoxFuture, Clear, Clock, Command, Control, LeaseAnswer, LeaseRequest, Look, ManualClock,
-    MemoryStorage, Presented, ProcessId, Report, Seed, Settle, Storage, StorageError, Token, Trip,
-    View, Watch,
+    Announcement, BoxFuture, Clear, Clock, Command, Control, Instance, LeaseAnswer, LeaseRequest,
+    Look, ManualClock, MemoryStorage, Note, Presented, ProcessId, Report, Seed, Settle, Storage,
+    StorageError, Token, Trip, View, Watch,
     conformance::{self, Harness},
     core::Override,
 };
@@ -113,6 +113,17 @@ enum Bug {
     ForgetsOverrides,
     EndsNoOverride,
     OverridesNothing,
+    HearsNoFault,
+    HearsNoTrialsFault,
+    HearsNoRatesFault,
+    ForgetsProvenance,
+    HearsNoNote,
+    AnnouncesForEver,
+    AnnouncesToAll,
+    CutsWhatIsAnnounced,
+    AnnouncesTooMuch,
+    WithdrawsNobody,
+    ForgetsWhoSpoke,
 }
 
 /// The embedded storage with a bug.
@@ -145,6 +156,8 @@ impl Storage for Faulty {
             Bug::CountsCallsTwice => look.counts += look.counts,
             Bug::NeedsNoReporters => look.thresholds.min_reporters = 1,
             Bug::ForgetsOverrides => look.overridden = None,
+            Bug::ForgetsProvenance => look.provenance = None,
+            Bug::HearsNoRatesFault => look.fault = None,
             _ => {}
         });
         Box::pin(async move {
@@ -194,6 +207,7 @@ impl Storage for Faulty {
                 match self.bug {
                     Bug::NeedsNoReporters => trip.thresholds.min_reporters = 1,
                     Bug::KnowsNoRuns => trip.failures = 0,
+                    Bug::HearsNoFault => trip.fault = None,
                     _ => {}
                 }
             }
@@ -236,6 +250,7 @@ impl Storage for Faulty {
         let settles = with(settles, |settle| match self.bug {
             Bug::RampsNever => settle.ramp = Duration::ZERO,
             Bug::HearsNoTrialsWish => settle.held_off = Duration::ZERO,
+            Bug::HearsNoTrialsFault => settle.fault = None,
             _ => {}
         });
         Box::pin(async move { self.inner.settle(&settles).await })
@@ -250,6 +265,10 @@ impl Storage for Faulty {
                 Command::Override(overridden) => overridden.clone(),
                 _ => None,
             };
+            if let (Bug::HearsNoNote, Command::Put { note, .. }) = (self.bug, &mut command.command)
+            {
+                *note = Note::new();
+            }
             match (self.bug, overridden) {
                 (Bug::CountsRepeatedCommands, _) => command.token.process = ProcessId::random(),
                 (Bug::OverridesNothing, Some(_)) => command.command = Command::Override(None),
@@ -275,6 +294,36 @@ impl Storage for Faulty {
 
     fn probe(&self) -> BoxFuture<'_, Result<(), StorageError>> {
         self.inner.probe()
+    }
+
+    fn announce<'a>(&'a self, said: &'a Announcement) -> BoxFuture<'a, Result<(), StorageError>> {
+        let mut said = said.clone();
+        match self.bug {
+            Bug::AnnouncesForEver => said.lasting = Duration::from_secs(3_600),
+            Bug::AnnouncesToAll => said.group = "all".into(),
+            Bug::CutsWhatIsAnnounced => said.text = said.text.trim().into(),
+            Bug::AnnouncesTooMuch if said.check().is_err() => said.text = "much".into(),
+            Bug::ForgetsWhoSpoke => said.process = ProcessId::from_u64(1),
+            _ => {}
+        }
+        Box::pin(async move { self.inner.announce(&said).await })
+    }
+
+    fn withdraw<'a>(
+        &'a self,
+        group: &'a str,
+        process: ProcessId,
+    ) -> BoxFuture<'a, Result<(), StorageError>> {
+        let group = if let Bug::WithdrawsNobody = self.bug { "nobody" } else { group };
+        self.inner.withdraw(group, process)
+    }
+
+    fn instances<'a>(
+        &'a self,
+        group: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Instance>, StorageError>> {
+        let group = if let Bug::AnnouncesToAll = self.bug { "all" } else { group };
+        self.inner.instances(group)
     }
 
     fn watch(&self) -> BoxFuture<'_, Result<Box<dyn Watch>, StorageError>> {
@@ -327,6 +376,20 @@ async fn the_suite_names_what_a_storage_does_wrong() {
         (Bug::ForgetsOverrides, "a lost override is mended by every verb of one who knows it"),
         (Bug::EndsNoOverride, "an override ends by itself, which is no new generation"),
         (Bug::OverridesNothing, "every mode can be put on"),
+        (Bug::HearsNoFault, "any fault is kept, and none too"),
+        (Bug::HearsNoTrialsFault, "a trial that failed renews what went wrong, and nothing else"),
+        (Bug::HearsNoRatesFault, "a rate that opens says what went wrong"),
+        (
+            Bug::ForgetsProvenance,
+            "what opened a lost circuit is mended by every verb of one who knows it",
+        ),
+        (Bug::HearsNoNote, "every command says who and why, until the next change"),
+        (Bug::AnnouncesForEver, "what is said ends by itself"),
+        (Bug::AnnouncesToAll, "groups of any name know nothing of each other"),
+        (Bug::CutsWhatIsAnnounced, "any text is told as it was said"),
+        (Bug::AnnouncesTooMuch, "a text that is too long is refused, and the one before stays"),
+        (Bug::WithdrawsNobody, "what is withdrawn is gone, and what others say stays"),
+        (Bug::ForgetsWhoSpoke, "what participants say is told, with how long ago they said so"),
     ] {
         let harness = Embedded::new(|inner| Faulty::new(inner, bug));
         let case = conformance::cases().iter().find(|case| case.name() == caught_by).unwrap();

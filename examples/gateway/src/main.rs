@@ -6,7 +6,12 @@
 //!     cargo run -p gateway
 //! curl -i 'http://127.0.0.1:8080/call/payments/payments/7?currency=eur'
 //! curl -s http://127.0.0.1:8080/circuits
+//! curl -s http://127.0.0.1:8080/metrics
 //! ```
+//!
+//! At <http://127.0.0.1:8080/infuse/> there is a page on which to watch the circuits. With
+//! `INFUSE_ADMIN_TOKEN` it can be used from elsewhere, and to control them. `/livez` and `/readyz`
+//! are for those who start processes and spread requests over them.
 //!
 //! It listens on `BIND` (default `127.0.0.1:8080`) and logs by `RUST_LOG`. Everything else is set
 //! by `INFUSE_*` variables and by `infuse.toml` in the working directory. On SIGHUP it reads the
@@ -15,11 +20,13 @@
 //! same Redis and calls the services by the same names.
 
 mod forward;
+mod metrics;
 
 use std::{
     env,
     error::Error,
     io::{self, IsTerminal},
+    net::SocketAddr,
     process::ExitCode,
     time::Duration,
 };
@@ -61,8 +68,10 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let config = infuse_axum::load_config()?;
+    // First, so that it hears of everything.
+    let prometheus = metrics::install()?;
     let infuse = Infuse::builder().start(&config).await?;
-    let app = app(&infuse);
+    let app = app(&infuse).merge(metrics::routes(infuse.clone(), prometheus));
 
     let bind = env::var("BIND").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
     let listener = TcpListener::bind(&bind)
@@ -73,9 +82,14 @@ async fn run() -> Result<(), Box<dyn Error>> {
     tracing::info!("listening on http://{}", listener.local_addr()?);
 
     tokio::spawn(reload(infuse.clone(), signal(SignalKind::hangup())?));
-    let server = axum::serve(listener, app).with_graceful_shutdown(async {
+    // So that the admin routes know who calls.
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    let streams = infuse.clone();
+    let server = axum::serve(listener, app).with_graceful_shutdown(async move {
         // An error would say that nobody will ask for it any more.
         let _ = stopped.await;
+        // They would not end by themselves.
+        streams.close_events();
     });
     tokio::select! {
         ended = server => ended?,
@@ -141,6 +155,8 @@ fn app(infuse: &Infuse) -> Router {
         .route("/skip/{service}/{*path}", any(forward::skip))
         .route("/circuits", get(circuits))
         .route("/healthz", get(|| async { "ok" }))
+        .nest_service("/infuse", infuse.admin_router())
+        .merge(infuse.health_router())
         .layer(infuse.layer())
         .with_state(infuse.clone())
 }

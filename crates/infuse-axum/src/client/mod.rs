@@ -84,5 +84,5 @@ pub use service::Service;
 pub use service_client::ServiceClient;
 
 pub(crate) use parts::{ClientError, ClientParts, OnRequest, ServiceConfig};
-pub(crate) use path::PathError;
+pub(crate) use path::{BaseUrl, PathError};
 pub(crate) use transport::Transport;

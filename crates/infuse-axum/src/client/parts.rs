@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc};
 
-use http::request;
+use http::{HeaderName, request};
 use infuse_storage::Circuit;
 use url::Url;
 
@@ -9,6 +9,7 @@ use super::{
     transport::Transport,
 };
 use crate::{
+    durations,
     reload::{Below, LiveRules},
     settings::ServiceName,
 };
@@ -22,6 +23,8 @@ pub(crate) struct ClientParts {
     pub(crate) services: Vec<ServiceConfig>,
     /// Called in this order.
     pub(crate) on_request: Vec<OnRequest>,
+    /// Headers of the request that is answered which calls take along.
+    pub(crate) propagate: Vec<HeaderName>,
 }
 
 /// One service, as the client needs it.
@@ -87,6 +90,7 @@ impl ClientParts {
             };
             let target = Target {
                 name,
+                durations: durations::of(config.circuit.name()),
                 circuit: config.circuit,
                 base: BaseUrl::new(&config.base_url),
                 rules: config.rules,

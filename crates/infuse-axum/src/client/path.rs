@@ -239,6 +239,16 @@ impl BaseUrl {
         }
     }
 
+    /// The host that is called.
+    pub(crate) fn address(&self) -> Option<&str> {
+        self.origin.host_str()
+    }
+
+    /// The port that is called.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.origin.port_or_known_default()
+    }
+
     /// The base URL with `path` appended, as a text that a query can still be appended to.
     pub(crate) fn append(&self, path: &impl IntoPath) -> Result<String, PathError> {
         let mut url = String::with_capacity(self.stem.len() + 64);

@@ -27,6 +27,8 @@ pub(crate) struct Patience {
     /// `None` waits for ever.
     total: Option<Duration>,
     used: Duration,
+    /// How long it waited before that was forgotten.
+    before: Duration,
     /// Since when the call has been waiting, and how long it had been waiting for its own upload
     /// until then.
     since: Option<(Instant, Duration)>,
@@ -40,8 +42,8 @@ pub(crate) struct Patience {
 
 impl Patience {
     pub(crate) fn new(total: Option<Duration>, upload: Option<Arc<Upload>>) -> Self {
-        let (used, endless) = (Duration::ZERO, false);
-        Self { total, used, since: None, endless, timer: None, wakes: None, upload }
+        let (used, before, endless) = (Duration::ZERO, Duration::ZERO, false);
+        Self { total, used, before, since: None, endless, timer: None, wakes: None, upload }
     }
 
     /// The most that the call waits for its service in all.
@@ -112,10 +114,16 @@ impl Patience {
         self.used
     }
 
+    /// The same, to be written down: of a call without a timeout until the headers were there.
+    pub(crate) fn took(&mut self) -> Duration {
+        self.before + self.spent()
+    }
+
     /// The headers of the answer are there. A call without a timeout may wait for ever for what
     /// follows, as for events that come when there are some: that it did is no matter.
     pub(crate) fn answered(&mut self) {
         if self.total.is_none() {
+            self.before = self.used;
             (self.used, self.since, self.endless) = (Duration::ZERO, None, true);
         }
     }
@@ -177,10 +185,12 @@ mod tests {
                 tokio::time::sleep(secs(100)).await;
             }
             assert_eq!(patience.spent().as_secs(), 6);
+            assert_eq!(patience.took().as_secs(), 6);
             patience.answered();
             let wait = poll_fn(|cx| patience.poll_exhausted(cx));
             assert!(tokio::time::timeout(secs(3), wait).await.is_err());
             assert_eq!(patience.spent().as_secs(), if total.is_some() { 9 } else { 0 });
+            assert_eq!(patience.took().as_secs(), if total.is_some() { 9 } else { 6 });
         }
     }
 

@@ -1,4 +1,10 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::BoxError;
 use http::{
@@ -19,8 +25,10 @@ use super::{
 };
 use crate::{
     error::{Cause, ServiceError},
+    propagate::Carried,
     rejection::Rejection,
     reload::Rules,
+    trace::{self, CallSpan},
 };
 
 /// The longest URL that the `http` crate takes.
@@ -36,6 +44,9 @@ pub struct ServiceRequest {
     rules: Arc<Rules>,
     /// The circuit below the service's.
     below: Option<Circuit>,
+    /// Headers of the request that is answered.
+    carried: Option<Carried>,
+    template: Option<&'static str>,
     method: Method,
     /// Without what `query` adds it is as `BaseUrl::append` made it.
     url: String,
@@ -67,10 +78,17 @@ impl ServiceRequest {
             timeout: rules.timeout,
             rules,
             below,
+            carried: None,
+            template: None,
             skip_breaker: false,
             error,
             target,
         }
+    }
+
+    /// Takes along headers of the request that is answered.
+    pub(crate) fn carry(&mut self, carried: Option<&Carried>) {
+        self.carried = carried.cloned();
     }
 
     fn fail(&mut self, what: &'static str, source: impl Into<BoxError>) {
@@ -205,6 +223,13 @@ impl ServiceRequest {
         self
     }
 
+    /// What the path is made of, as `/payments/{id}`, for those who look at traces: the `url.template`
+    /// of the call's span, and its name. It changes nothing else. A path itself is never in a span.
+    pub fn url_template(mut self, template: &'static str) -> Self {
+        self.template = Some(template);
+        self
+    }
+
     /// Sends the request whatever the state of the circuit, and counts nothing.
     pub fn skip_breaker(mut self) -> Self {
         self.skip_breaker = true;
@@ -229,15 +254,44 @@ impl ServiceRequest {
     pub async fn send(self) -> Result<ServiceResponse, ServiceError> {
         let (target, rules, timeout) = (self.target.clone(), self.rules.clone(), self.timeout);
         let (below, skip_breaker) = (self.below.clone(), self.skip_breaker);
+        let template = self.template;
         let prepared = self.prepare()?;
-        let permit = match &below {
-            _ if skip_breaker => Permit::None,
-            None => target.admit(&rules, timeout).await?,
-            // Boxed, because it is large and most calls have none.
-            Some(below) => Box::pin(target.admit_with(below, &rules, timeout)).await?,
+        if skip_breaker {
+            let verdict = Verdict::new(Permit::None, target, rules, CallSpan::default());
+            return prepared.send(verdict, timeout).await;
+        }
+        let circuit = below.as_ref().unwrap_or(&target.circuit);
+        let span = trace::About {
+            method: &prepared.method,
+            headers: &prepared.headers,
+            server: &target.base,
+            template,
+            circuit: circuit.name(),
         };
-        let verdict = Verdict::new(permit, target, rules);
-        prepared.send(verdict, timeout).await
+        let span = span.span();
+        let admitted = match &below {
+            None => {
+                // Pinned where it is: it is large to move.
+                let mut admit = pin!(target.admit(&rules, timeout));
+                poll_fn(|cx| span.scope(|| admit.as_mut().poll(cx))).await
+            }
+            // Boxed, because most calls have none.
+            Some(below) => {
+                let mut admit = Box::pin(target.admit_with(below, &rules, timeout));
+                poll_fn(|cx| span.scope(|| admit.as_mut().poll(cx))).await
+            }
+        };
+        let permit = match admitted {
+            Ok(permit) => permit,
+            Err(error) => {
+                if let Some(rejected) = error.rejected() {
+                    span.rejected(rejected.state());
+                }
+                return Err(error);
+            }
+        };
+        span.admitted(|| circuit.state());
+        prepared.send(Verdict::new(permit, target, rules, span), timeout).await
     }
 
     /// All that can go wrong before a permit is taken.
@@ -261,6 +315,9 @@ impl ServiceRequest {
         if self.body.exact_len().is_some() {
             // The transport writes the true one.
             headers.remove(CONTENT_LENGTH);
+        }
+        if let Some(carried) = &self.carried {
+            carried.add_to(&mut headers);
         }
         Ok(Prepared { method: self.method, url, headers, body: self.body })
     }

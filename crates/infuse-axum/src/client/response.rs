@@ -28,6 +28,7 @@ impl ServiceResponse {
     /// `no_body`: the request was one that is answered without a body.
     pub(crate) fn new(answer: http::Response<Source>, mut verdict: Verdict, no_body: bool) -> Self {
         let (parts, source) = answer.into_parts();
+        verdict.span.answered(parts.status);
         verdict.judge_headers(&Attempt::answered(parts.status, &parts.headers));
         verdict.patience.answered();
         let headers = verdict.rules.classifier.looks_closely().then(|| parts.headers.clone());

@@ -38,7 +38,10 @@ impl Prepared {
         let no_body = self.method == Method::HEAD;
         match &target.transport {
             Transport::Network(client) => {
-                let (request, body) = self.for_network(&target)?;
+                let entered = verdict.span.enter();
+                let prepared = self.for_network(&target);
+                drop(entered);
+                let (request, body) = prepared?;
                 let (body, upload) = body.into_reqwest();
                 let mut request = request;
                 *request.body_mut() = body;
@@ -49,10 +52,14 @@ impl Prepared {
                 Ok(ServiceResponse::new(answer, verdict, no_body))
             }
             Transport::Service(service) => {
-                let (parts, body) = self.for_service(&target)?;
+                let entered = verdict.span.enter();
+                let prepared = self.for_service(&target);
+                drop(entered);
+                let (parts, body) = prepared?;
                 let (body, upload) = body.into_axum();
                 verdict.patience = Patience::new(timeout, upload);
-                let answer = pin!(service.carry(http::Request::from_parts(parts, body)));
+                let request = http::Request::from_parts(parts, body);
+                let answer = pin!(verdict.span.scope(|| service.carry(request)));
                 let answer = wait(answer, &mut verdict).await?;
                 let answer = answer.map(|body| Source::Service(SyncBody::new(body)));
                 Ok(ServiceResponse::new(answer, verdict, no_body))

@@ -11,7 +11,9 @@ use super::{
     request::ServiceRequest,
     transport::Transport,
 };
-use crate::{ServiceError, error::Cause, reload::LiveRules};
+use crate::{
+    ServiceError, durations::Durations, error::Cause, propagate::Carried, reload::LiveRules,
+};
 
 /// A service that is configured, from [`ServiceClient::service`](super::ServiceClient::service).
 ///
@@ -20,6 +22,7 @@ use crate::{ServiceError, error::Cause, reload::LiveRules};
 pub struct Service {
     target: Arc<Target>,
     below: Option<Circuit>,
+    carried: Option<Carried>,
 }
 
 /// Where the requests to a service go, what guards it, and how the answers are judged.
@@ -30,6 +33,8 @@ pub(crate) struct Target {
     pub(crate) rules: Arc<LiveRules>,
     pub(crate) below: CircuitsBelow,
     pub(crate) drops: Drops,
+    /// How long it keeps calls waiting, if that is written down.
+    pub(crate) durations: Option<Arc<Durations>>,
     pub(crate) on_request: Arc<[OnRequest]>,
     pub(crate) transport: Transport,
     /// Writes multipart forms.
@@ -38,7 +43,12 @@ pub(crate) struct Target {
 
 impl Service {
     pub(crate) fn new(target: Target) -> Self {
-        Self { target: Arc::new(target), below: None }
+        Self { target: Arc::new(target), below: None, carried: None }
+    }
+
+    /// The service, its calls with these headers.
+    pub(crate) fn with(&self, carried: Option<Carried>) -> Self {
+        Self { carried, ..self.clone() }
     }
 
     pub(crate) fn shared_name(&self) -> Arc<str> {
@@ -74,7 +84,7 @@ impl Service {
         }
         let most = target.rules.get().max_circuits;
         let below = target.below.get(&target.name, name, most);
-        Ok(Self { target: target.clone(), below })
+        Ok(Self { target: target.clone(), below, carried: self.carried.clone() })
     }
 
     /// The circuit below the service's that guards these calls too, from
@@ -116,7 +126,10 @@ impl Service {
     /// Begins a request. `path` is appended to the path of the service's base URL; see
     /// [`IntoPath`] for what is refused. [`send`](ServiceRequest::send) reports it.
     pub fn request(&self, method: Method, path: impl IntoPath) -> ServiceRequest {
-        ServiceRequest::new(self.target.clone(), self.below.clone(), method, &path)
+        let (target, below) = (self.target.clone(), self.below.clone());
+        let mut request = ServiceRequest::new(target, below, method, &path);
+        request.carry(self.carried.as_ref());
+        request
     }
 }
 
@@ -166,6 +179,7 @@ impl Target {
             rules: Arc::default(),
             below: CircuitsBelow::new(Arc::new(|_| super::testing::circuit().0)),
             drops: Drops::default(),
+            durations: None,
             on_request: Arc::new([]),
             transport,
             writer: super::network::Network::default().client(0, false).unwrap(),

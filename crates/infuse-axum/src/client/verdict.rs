@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use infuse_storage::{CircuitPermit, Outcome, core};
+use infuse_storage::{CircuitPermit, Fault, FaultKind, Outcome, core};
 
 use super::{patience::Patience, service::Target};
-use crate::{Attempt, ServiceErrorKind, reload::Rules};
+use crate::{Attempt, ServiceErrorKind, durations, reload::Rules, trace::CallSpan};
 
 /// The say of one call on its circuits: given once, at the latest when it is dropped.
 ///
@@ -16,6 +16,8 @@ pub(crate) struct Verdict {
     /// What held when the call began.
     pub(crate) rules: Arc<Rules>,
     pub(crate) patience: Patience,
+    /// Ends when the verdict is given.
+    pub(crate) span: CallSpan,
 }
 
 /// What a call holds of its circuits.
@@ -40,21 +42,45 @@ enum About {
 }
 
 impl Verdict {
-    pub(crate) fn new(permit: Permit, target: Arc<Target>, rules: Arc<Rules>) -> Self {
-        Self { permit, target, rules, patience: Patience::new(None, None) }
+    /// Of a call that has this span.
+    pub(crate) fn new(
+        permit: Permit,
+        target: Arc<Target>,
+        rules: Arc<Rules>,
+        span: CallSpan,
+    ) -> Self {
+        Self { permit, target, rules, patience: Patience::new(None, None), span }
     }
 
     /// Gives the verdict, unless it is given. A failure is one of the part that was called.
-    pub(crate) fn settle(&mut self, outcome: Outcome) {
-        self.give(outcome.into(), About::Part);
+    pub(crate) fn settle(&mut self, verdict: impl Into<core::Verdict>) {
+        self.give(verdict.into(), About::Part);
     }
 
     fn give(&mut self, verdict: core::Verdict, about: About) {
-        let permit = std::mem::replace(&mut self.permit, Permit::None);
-        if !matches!(permit, Permit::None) {
+        if !self.is_given() {
             self.target.drops.ended();
         }
+        self.conclude(verdict, about);
+    }
+
+    fn conclude(&mut self, verdict: core::Verdict, about: About) {
+        let permit = std::mem::replace(&mut self.permit, Permit::None);
+        if matches!(permit, Permit::None) {
+            return;
+        }
+        if let Some(durations) = &self.target.durations {
+            let took = self.patience.took();
+            durations.record(took);
+            if let Some(durations) = permit.part().and_then(durations::of) {
+                durations.record(took);
+            }
+        }
+        let span = std::mem::take(&mut self.span);
+        let entered = span.enter();
         permit.settle(verdict, about);
+        drop(entered);
+        span.end(&verdict);
     }
 
     /// Judges an attempt and gives the verdict.
@@ -86,12 +112,15 @@ impl Verdict {
         impl Drop for Panicked<'_> {
             fn drop(&mut self) {
                 if let Some(verdict) = &mut self.0 {
-                    verdict.settle(Outcome::Failure);
+                    verdict.settle(failure(FaultKind::Panic));
                 }
             }
         }
         let mut panicked = Panicked(Some(self));
-        let result = poll();
+        let result = match &panicked.0 {
+            Some(verdict) => verdict.span.scope(poll),
+            None => poll(),
+        };
         panicked.0 = None;
         result
     }
@@ -102,18 +131,17 @@ impl Verdict {
     fn abandon(&mut self) {
         let waited = self.patience.spent();
         let policy = self.target.circuit.policy();
-        let outcome = match policy.abandoned_after() {
-            Some(after) if waited >= after => Outcome::Failure,
-            Some(_) => Outcome::Ignored,
+        let verdict = match policy.abandoned_after() {
+            Some(after) if waited >= after => failure(FaultKind::Abandoned),
+            Some(_) => Outcome::Ignored.into(),
             None => {
                 if self.target.drops.dropped(waited) {
                     self.target.warn_of_drops(self.patience.total());
                 }
-                Outcome::Ignored
+                Outcome::Ignored.into()
             }
         };
-        let permit = std::mem::replace(&mut self.permit, Permit::None);
-        permit.settle(outcome.into(), About::Part);
+        self.conclude(verdict, About::Part);
     }
 }
 
@@ -123,6 +151,10 @@ impl Drop for Verdict {
             self.abandon();
         }
     }
+}
+
+fn failure(kind: FaultKind) -> core::Verdict {
+    core::Verdict::from(Outcome::Failure).fault(Fault::new(kind))
 }
 
 impl About {
@@ -135,6 +167,14 @@ impl About {
 }
 
 impl Permit {
+    /// The name of the circuit below the service's.
+    fn part(&self) -> Option<&str> {
+        match self {
+            Permit::Both(permits) => Some(permits.1.breaker().name()),
+            _ => None,
+        }
+    }
+
     fn settle(self, verdict: core::Verdict, about: About) {
         match self {
             Permit::None => {}
@@ -182,6 +222,9 @@ impl Verdict {
     pub(crate) fn recorded(target: Arc<Target>) -> (Self, Recorder) {
         let recorder = Recorder::default();
         let rules = target.rules.get();
-        (Self::new(Permit::Recorder(recorder.clone()), target, rules), recorder)
+        (
+            Self::new(Permit::Recorder(recorder.clone()), target, rules, CallSpan::default()),
+            recorder,
+        )
     }
 }

@@ -6,7 +6,7 @@ use std::{
 
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use infuse_storage::Outcome;
+use infuse_storage::{Fault, FaultKind, Outcome, core::Verdict};
 use pin_project_lite::pin_project;
 use tower_http::classify::ClassifyEos;
 
@@ -70,7 +70,7 @@ impl<E> Watch<E> {
     }
 
     fn fail<X: 'static>(mut self, error: &X) {
-        let verdict = self.errors.judge(error);
+        let verdict = self.errors.judge_in_body(error);
         self.guard.settle(verdict);
     }
 }
@@ -80,11 +80,11 @@ impl<E: ClassifyEos> Watch<E> {
     fn end(mut self, trailers: Option<&HeaderMap>) {
         let result = self.eos.take().map(|eos| eos.classify_eos(trailers));
         self.guard.settle(match result {
-            Some(Err(_)) => Outcome::Failure,
+            Some(Err(_)) => Verdict::from(Outcome::Failure).fault(Fault::new(FaultKind::Error)),
             // The trailers were to say how it went, and there are none: something on the way ended
             // the answer, and classifiers take silence for a success.
-            Some(Ok(())) if trailers.is_none() => Outcome::Ignored,
-            None | Some(Ok(())) => Outcome::Success,
+            Some(Ok(())) if trailers.is_none() => Outcome::Ignored.into(),
+            None | Some(Ok(())) => Outcome::Success.into(),
         });
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use axum::BoxError;
-use infuse_storage::{CallError, Outcome, Rejected, core::Verdict};
+use infuse_storage::{CallError, Fault, FaultKind, Outcome, Rejected, core::Verdict};
 use tower::load_shed::error::Overloaded;
 
 use crate::{
@@ -34,13 +34,58 @@ impl ErrorRules {
         self.0 = Some(others.chain([rule]).collect());
     }
 
+    /// What an error says that came in place of an answer.
     pub(super) fn judge<E: 'static>(&self, error: &E) -> Verdict {
+        self.verdict(error, false)
+    }
+
+    /// What an error says in which the body of an answer ended.
+    pub(super) fn judge_in_body<E: 'static>(&self, error: &E) -> Verdict {
+        self.verdict(error, true)
+    }
+
+    fn verdict<E: 'static>(&self, error: &E, in_body: bool) -> Verdict {
         let rules = self.0.as_deref().unwrap_or_default();
         // One that panics is as one that says nothing.
         let verdict = rules
             .iter()
             .find_map(|rule| catch_unwind(AssertUnwindSafe(|| rule(error))).unwrap_or_default());
-        verdict.unwrap_or_else(|| by_itself(error))
+        let mut verdict = verdict.unwrap_or_else(|| by_itself(error));
+        if verdict.outcome == Outcome::Failure && verdict.fault.is_none() {
+            verdict.fault = Some(Fault::new(kind(error, in_body)));
+        }
+        verdict
+    }
+}
+
+/// What kind of failure an error is, as far as that can be told.
+fn kind(error: &dyn Any, in_body: bool) -> FaultKind {
+    let known = as_error(error).and_then(|error| causes(error).find_map(known_kind));
+    match (known, in_body) {
+        (Some(FaultKind::Timeout), _) => FaultKind::Timeout,
+        (_, true) => FaultKind::Body,
+        (Some(kind), false) => kind,
+        (None, false) => FaultKind::Error,
+    }
+}
+
+fn known_kind(error: &(dyn Error + 'static)) -> Option<FaultKind> {
+    use io::ErrorKind as Io;
+    if error.is::<tower::timeout::error::Elapsed>() || error.is::<tokio::time::error::Elapsed>() {
+        return Some(FaultKind::Timeout);
+    }
+    match error.downcast_ref::<io::Error>()?.kind() {
+        Io::TimedOut => Some(FaultKind::Timeout),
+        Io::ConnectionRefused
+        | Io::HostUnreachable
+        | Io::NetworkUnreachable
+        | Io::AddrNotAvailable => Some(FaultKind::Connect),
+        Io::ConnectionReset
+        | Io::ConnectionAborted
+        | Io::NotConnected
+        | Io::BrokenPipe
+        | Io::UnexpectedEof => Some(FaultKind::Disconnect),
+        _ => None,
     }
 }
 
@@ -143,8 +188,9 @@ mod tests {
     fn what_does_not_get_as_far_as_the_service_is_our_failure() {
         let rules = ErrorRules::default();
         let local = || io::Error::from(io::ErrorKind::AddrNotAvailable);
-        assert_eq!(rules.judge(&local()), Verdict::local_failure());
-        assert_eq!(rules.judge(&boxed(io::Error::other(local()))), Verdict::local_failure());
+        let expected = Verdict::local_failure().fault(Fault::new(FaultKind::Connect));
+        assert_eq!(rules.judge(&local()), expected);
+        assert_eq!(rules.judge(&boxed(io::Error::other(local()))), expected);
         let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
         assert_eq!(rules.judge(&boxed(refused)).origin, Origin::Service);
     }
@@ -162,10 +208,32 @@ mod tests {
         assert_eq!(outcome(&rules, fmt::Error), Outcome::Success);
         assert_eq!(
             rules.judge(&io::Error::from(io::ErrorKind::AddrInUse)),
-            Verdict::local_failure()
+            Verdict::local_failure().fault(Fault::new(FaultKind::Error))
         );
         assert_eq!(outcome(&rules, io::Error::other("panics")), Outcome::Ignored);
         assert_eq!(outcome(&rules, io::Error::from(io::ErrorKind::NotFound)), Outcome::Ignored);
         assert_eq!(outcome(&rules, boxed(fmt::Error)), Outcome::Failure);
+    }
+
+    #[test]
+    fn what_went_wrong_is_told_by_the_sources() {
+        let rules = ErrorRules::default();
+        let io = |kind| boxed(io::Error::other(io::Error::from(kind)));
+        for (error, before, in_body) in [
+            (io(io::ErrorKind::ConnectionRefused), FaultKind::Connect, FaultKind::Body),
+            (io(io::ErrorKind::ConnectionReset), FaultKind::Disconnect, FaultKind::Body),
+            (io(io::ErrorKind::TimedOut), FaultKind::Timeout, FaultKind::Timeout),
+            (boxed(tower::timeout::error::Elapsed::new()), FaultKind::Timeout, FaultKind::Timeout),
+            (boxed(fmt::Error), FaultKind::Error, FaultKind::Body),
+        ] {
+            assert_eq!(rules.judge(&error).fault, Some(Fault::new(before)), "{error}");
+            assert_eq!(rules.judge_in_body(&error).fault, Some(Fault::new(in_body)), "{error}");
+        }
+        // Of what is no failure there is none, and what the application says stays.
+        assert_eq!(rules.judge(&boxed(Overloaded::new())).fault, None);
+        let mut rules = ErrorRules::default();
+        let said = Fault::status(502);
+        rules.add(move |_: &fmt::Error| Some(Verdict::from(Outcome::Failure).fault(said)));
+        assert_eq!(rules.judge(&fmt::Error).fault, Some(said));
     }
 }

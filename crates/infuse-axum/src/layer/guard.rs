@@ -1,7 +1,9 @@
-use std::{task::Poll, time::Duration};
+use std::{sync::Arc, task::Poll, time::Duration};
 
-use infuse_storage::{CircuitPermit, Outcome, core::Verdict};
+use infuse_storage::{CircuitPermit, Fault, FaultKind, Outcome, core::Verdict};
 use tokio::time::Instant;
+
+use crate::durations::Durations;
 
 /// The say of one call on its circuit, given once. Dropped, it says nothing, unless the service has
 /// kept the call waiting for as long as the policy takes for
@@ -9,6 +11,8 @@ use tokio::time::Instant;
 /// is no wait for the service.
 pub(super) struct Guard {
     permit: Option<CircuitPermit>,
+    /// Where it is written down how long that was.
+    durations: Option<Arc<Durations>>,
     /// How long the service has kept the call waiting, apart from the wait that lasts.
     waited: Duration,
     /// Since when it keeps the call waiting.
@@ -16,8 +20,8 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(permit: CircuitPermit) -> Self {
-        Self { permit: Some(permit), waited: Duration::ZERO, since: None }
+    pub(super) fn new(permit: CircuitPermit, durations: Option<Arc<Durations>>) -> Self {
+        Self { permit: Some(permit), durations, waited: Duration::ZERO, since: None }
     }
 
     /// Runs the service's code. A panic that comes out of it is a failure, and goes on.
@@ -26,7 +30,7 @@ impl Guard {
         impl Drop for Panicked<'_> {
             fn drop(&mut self) {
                 if let Some(guard) = &mut self.0 {
-                    guard.settle(Outcome::Failure);
+                    guard.settle(failure(FaultKind::Panic));
                 }
             }
         }
@@ -70,6 +74,9 @@ impl Guard {
 
     pub(super) fn settle(&mut self, verdict: impl Into<Verdict>) {
         if let Some(permit) = self.permit.take() {
+            if let Some(durations) = &self.durations {
+                durations.record(self.waited());
+            }
             permit.settle(verdict);
         }
     }
@@ -85,9 +92,16 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if self.permit.is_some() {
-            let outcome = if self.is_abandoned() { Outcome::Failure } else { Outcome::Ignored };
+            let verdict = match self.is_abandoned() {
+                true => failure(FaultKind::Abandoned),
+                false => Outcome::Ignored.into(),
+            };
             // Said, and not left to the permit: that would count the time of a slow reader too.
-            self.settle(outcome);
+            self.settle(verdict);
         }
     }
+}
+
+fn failure(kind: FaultKind) -> Verdict {
+    Verdict::from(Outcome::Failure).fault(Fault::new(kind))
 }

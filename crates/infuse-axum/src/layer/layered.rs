@@ -1,10 +1,11 @@
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use infuse_storage::{Circuit, core::Verdict};
 use tower::Layer;
 use tower_http::classify::{ServerErrorsAsFailures, SharedClassifier};
 
 use super::{CircuitBreaker, errors::ErrorRules};
+use crate::durations::{self, Durations};
 
 /// Guards services with a circuit: see the [module](super).
 #[derive(Clone)]
@@ -14,13 +15,16 @@ pub struct CircuitBreakerLayer<C = SharedClassifier<ServerErrorsAsFailures>> {
     pub(super) make_classifier: C,
     pub(super) call_timeout: Option<Duration>,
     pub(super) errors: ErrorRules,
+    /// How long calls are kept waiting, if that is written down.
+    pub(super) durations: Option<Arc<Durations>>,
 }
 
 impl CircuitBreakerLayer {
     /// Guards with this circuit. Answers of 500 and above are failures.
     pub fn new(circuit: Circuit) -> Self {
         let make_classifier = ServerErrorsAsFailures::make_classifier();
-        Self { circuit, make_classifier, call_timeout: None, errors: ErrorRules::default() }
+        let (errors, durations) = (ErrorRules::default(), durations::of(circuit.name()));
+        Self { circuit, make_classifier, call_timeout: None, errors, durations }
     }
 }
 
@@ -28,8 +32,8 @@ impl<C> CircuitBreakerLayer<C> {
     /// Judges answers by another classifier: tower-http's `GrpcErrorsAsFailures` for a client of
     /// gRPC, say, or one of your own.
     pub fn classifier<D>(self, make_classifier: D) -> CircuitBreakerLayer<D> {
-        let Self { circuit, call_timeout, errors, .. } = self;
-        CircuitBreakerLayer { circuit, make_classifier, call_timeout, errors }
+        let Self { circuit, call_timeout, errors, durations, .. } = self;
+        CircuitBreakerLayer { circuit, make_classifier, call_timeout, errors, durations }
     }
 
     /// How long a call may take in all, which bounds the lease of a trial. Default: the policy's.

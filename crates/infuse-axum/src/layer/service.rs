@@ -63,7 +63,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let CircuitBreakerLayer { circuit, make_classifier, call_timeout, errors } = &self.layer;
+        let CircuitBreakerLayer { circuit, make_classifier, call_timeout, errors, durations } =
+            &self.layer;
         let mut inner = self.inner.clone();
         if !passed::note(&mut request, circuit) {
             return Box::pin(async move {
@@ -73,9 +74,10 @@ where
         }
         let classifier = make_classifier.make_classifier(&request);
         let (circuit, errors, timeout) = (circuit.clone(), errors.clone(), *call_timeout);
+        let durations = durations.clone();
         Box::pin(async move {
             let permit = circuit.acquire(timeout).await.map_err(CallError::Rejected)?;
-            let mut guard = Guard::new(permit);
+            let mut guard = Guard::new(permit, durations);
             let answer = match ready(&mut inner, &mut guard).await {
                 Ok(()) => {
                     let mut call = pin!(guard.during(|| inner.call(request)));

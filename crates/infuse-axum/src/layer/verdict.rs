@@ -1,7 +1,7 @@
 //! What an answer of which the headers are there says about the service.
 
 use http::{HeaderMap, StatusCode};
-use infuse_storage::{Outcome, core::Verdict};
+use infuse_storage::{Fault, FaultKind, Outcome, core::Verdict};
 use tower_http::classify::ClassifiedResponse;
 
 use crate::retry_after::retry_after;
@@ -37,7 +37,13 @@ pub(super) fn of_answer<F, E>(
             });
         }
     };
-    Judged::Given(Verdict::from(outcome).retry_after(retry_after(status, headers)))
+    let fault = match outcome {
+        // Who answers 200 and says in another way that it failed has no status to show.
+        Outcome::Failure if status.as_u16() < 400 => Some(Fault::new(FaultKind::Error)),
+        Outcome::Failure => Some(Fault::status(status.as_u16())),
+        _ => None,
+    };
+    Judged::Given(Verdict::from(outcome).retry_after(retry_after(status, headers)).fault(fault))
 }
 
 #[cfg(test)]
@@ -50,15 +56,22 @@ mod tests {
         of_answer(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), classified)
     }
 
-    fn given(outcome: Outcome) -> Judged<()> {
-        Judged::Given(outcome.into())
+    fn ignored() -> Judged<()> {
+        Judged::Given(Outcome::Ignored.into())
+    }
+
+    fn failed(fault: Fault) -> Judged<()> {
+        Judged::Given(Verdict::from(Outcome::Failure).fault(fault))
     }
 
     #[test]
     fn the_classifier_has_the_say() {
-        for status in [200, 404, 429, 500, 503] {
-            assert_eq!(judge(status, ClassifiedResponse::Ready(Err(()))), given(Outcome::Failure));
+        for status in [404, 429, 500, 503] {
+            let judged = judge(status, ClassifiedResponse::Ready(Err(())));
+            assert_eq!(judged, failed(Fault::status(status)));
         }
+        let judged = judge(200, ClassifiedResponse::Ready(Err(())));
+        assert_eq!(judged, failed(Fault::new(FaultKind::Error)));
         for status in [200, 404, 500, 503] {
             let judged = judge(status, ClassifiedResponse::Ready(Ok(())));
             assert_eq!(judged, Judged::AtTheEnd(None), "{status}");
@@ -69,9 +82,10 @@ mod tests {
 
     #[test]
     fn what_classifiers_do_not_know() {
-        assert_eq!(judge(429, ClassifiedResponse::Ready(Ok(()))), given(Outcome::Ignored));
-        assert_eq!(judge(429, ClassifiedResponse::RequiresEos(())), given(Outcome::Ignored));
-        assert_eq!(judge(503, ClassifiedResponse::RequiresEos(())), given(Outcome::Failure));
+        assert_eq!(judge(429, ClassifiedResponse::Ready(Ok(()))), ignored());
+        assert_eq!(judge(429, ClassifiedResponse::RequiresEos(())), ignored());
+        let judged = judge(503, ClassifiedResponse::RequiresEos(()));
+        assert_eq!(judged, failed(Fault::status(503)));
     }
 
     #[test]
@@ -82,15 +96,17 @@ mod tests {
             of_answer(StatusCode::from_u16(status).unwrap(), &headers, classified)
         };
         let ready = ClassifiedResponse::Ready;
-        let asked = |outcome: Outcome| {
-            Judged::Given(Verdict::from(outcome).retry_after(Duration::from_secs(30)))
+        let asked = |outcome: Outcome, fault: Option<Fault>| {
+            let verdict = Verdict::from(outcome).retry_after(Duration::from_secs(30));
+            Judged::Given(verdict.fault(fault))
         };
-        assert_eq!(judge(503, ready(Err(()))), asked(Outcome::Failure));
-        assert_eq!(judge(429, ready(Err(()))), asked(Outcome::Failure));
-        assert_eq!(judge(429, ready(Ok(()))), asked(Outcome::Ignored));
-        assert_eq!(judge(503, ClassifiedResponse::RequiresEos(())), asked(Outcome::Failure));
+        let failed_and_asked = |status| asked(Outcome::Failure, Some(Fault::status(status)));
+        assert_eq!(judge(503, ready(Err(()))), failed_and_asked(503));
+        assert_eq!(judge(429, ready(Err(()))), failed_and_asked(429));
+        assert_eq!(judge(429, ready(Ok(()))), asked(Outcome::Ignored, None));
+        assert_eq!(judge(503, ClassifiedResponse::RequiresEos(())), failed_and_asked(503));
         // Only of these two, and not where the classifier calls it a success.
-        assert_eq!(judge(500, ready(Err(()))), given(Outcome::Failure));
+        assert_eq!(judge(500, ready(Err(()))), failed(Fault::status(500)));
         assert_eq!(judge(503, ready(Ok(()))), Judged::AtTheEnd(None));
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use config::Config;
 
 use super::{Live, Reload, ReloadError};
-use crate::settings::{ServiceName, Settings, between, unseen_variables};
+use crate::settings::{Origins, ServiceName, Settings, between, unseen_variables};
 
 impl Live {
     /// See [`Infuse::reload`](crate::Infuse::reload).
@@ -27,7 +27,7 @@ impl Live {
         // Nothing below can fail.
         let new = Arc::new(new);
         // First, so that a circuit which is made from now on goes by them.
-        self.replace(Arc::clone(&new));
+        self.replace(Arc::clone(&new), Origins::of(config));
         for service in new.services.values() {
             self.rules(&service.name).set(self.builder.rules(service));
         }

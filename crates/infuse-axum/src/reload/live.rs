@@ -10,7 +10,7 @@ use super::{LiveRules, Rules};
 use crate::{
     classify::{Classifier, ClassifyFn, ExcludeFn},
     listeners::Listeners,
-    settings::{BreakerSettings, KnownNames, ServiceName, ServiceSettings, Settings},
+    settings::{BreakerSettings, KnownNames, Origins, ServiceName, ServiceSettings, Settings},
 };
 
 /// Gets or makes a circuit below a service, by its name there.
@@ -35,20 +35,27 @@ pub(crate) struct Live {
     pub(crate) circuits: Circuits,
     pub(super) builder: Builder,
     settings: RwLock<Arc<Settings>>,
+    origins: RwLock<Arc<Origins>>,
     rules: BTreeMap<ServiceName, Arc<LiveRules>>,
     /// Held by a reload, so that there is one at a time.
     pub(super) reloading: Mutex<()>,
 }
 
 impl Live {
-    pub(crate) fn new(circuits: Circuits, builder: Builder, settings: Settings) -> Self {
+    pub(crate) fn new(
+        circuits: Circuits,
+        builder: Builder,
+        settings: Settings,
+        origins: Origins,
+    ) -> Self {
         let rules = |service: &ServiceSettings| {
             let rules = builder.rules(service);
             (service.name.clone(), Arc::new(LiveRules::new(rules)))
         };
         let rules = settings.services.values().map(rules).collect();
         let settings = RwLock::new(Arc::new(settings));
-        Self { circuits, builder, settings, rules, reloading: Mutex::default() }
+        let origins = RwLock::new(Arc::new(origins));
+        Self { circuits, builder, settings, origins, rules, reloading: Mutex::default() }
     }
 
     /// The settings that hold.
@@ -57,8 +64,26 @@ impl Live {
         Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn replace(&self, settings: Arc<Settings>) {
+    /// Where they were read from.
+    #[cfg(feature = "admin")]
+    pub(crate) fn origins(&self) -> Arc<Origins> {
+        Arc::clone(&self.origins.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether the application brought the storage.
+    pub(crate) fn has_own_storage(&self) -> bool {
+        self.builder.has_storage
+    }
+
+    /// What counts for those who look at metrics.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn meters(&self) -> Option<&Arc<crate::metrics::Meters>> {
+        self.builder.listeners.meters()
+    }
+
+    pub(super) fn replace(&self, settings: Arc<Settings>, origins: Origins) {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        *self.origins.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(origins);
     }
 
     /// What the calls to a service go by. Services neither come nor go.
@@ -90,9 +115,7 @@ impl Live {
             let breaker = settings.breaker_for(like);
             let policy = self.builder.policy(&settings, like);
             let circuit = circuit.policy(policy).mode(breaker.mode);
-            let listeners = self.builder.listeners.of(breaker);
-            let circuit =
-                listeners.fold(circuit, |circuit, listener| circuit.shared_listener(listener));
+            let circuit = self.builder.listeners.install(name, breaker, circuit);
             self.builder.trip_rules.iter().fold(circuit, |circuit, rule| {
                 let (name, rule) = (Arc::<str>::from(name), Arc::clone(rule));
                 circuit.trip_rule(move |evidence: &Evidence| rule(&name, evidence))
@@ -131,10 +154,7 @@ impl Builder {
 
     /// The policy of the circuits that behave as is set for this name.
     fn policy(&self, settings: &Settings, like: &ServiceName) -> Policy {
-        let timeout = settings.service(like.key()).map(|service| service.timeout);
-        let has_rules = !self.trip_rules.is_empty();
-        // Settings are checked by the same limits when they are read.
-        settings.breaker_for(like).policy(timeout, has_rules).unwrap_or_default()
+        settings.policy_like(like, !self.trip_rules.is_empty())
     }
 
     /// Changes what differs by the settings. What code has put on the circuit stays where they have

@@ -6,6 +6,7 @@ use infuse_storage::{
 };
 
 use super::Exclusion;
+use crate::listeners::METRICS;
 
 /// How one circuit behaves.
 ///
@@ -68,7 +69,8 @@ pub struct BreakerSettings {
     pub mode: Mode,
     /// `BREAKER_EXCLUDE_EXCEPTIONS`: failures that shall not count. Default none.
     pub exclude: Vec<Exclusion>,
-    /// `BREAKER_LISTENERS`: listeners by name. Default none.
+    /// `BREAKER_LISTENERS`: listeners by name, [built-in](crate::listeners) ones among them. Default
+    /// `metrics` with the feature of that name, else none.
     pub listeners: Vec<String>,
 }
 
@@ -120,6 +122,13 @@ impl BreakerSettings {
     }
 }
 
+fn default_listeners() -> Vec<String> {
+    match cfg!(feature = "metrics") {
+        true => vec![METRICS.to_owned()],
+        false => Vec::new(),
+    }
+}
+
 impl Default for BreakerSettings {
     fn default() -> Self {
         Self {
@@ -143,7 +152,7 @@ impl Default for BreakerSettings {
             retry_after_jitter: 0.0,
             mode: Mode::Enabled,
             exclude: Vec::new(),
-            listeners: Vec::new(),
+            listeners: default_listeners(),
         }
     }
 }

@@ -15,6 +15,7 @@ use super::{
     reader::{Reader, none_or, whole},
     share,
 };
+use crate::listeners::{BUILT_IN as BUILT_IN_LISTENERS, METRICS};
 
 /// How a circuit behaves, as far as it could be read.
 #[derive(Debug, Clone, Default)]
@@ -55,10 +56,7 @@ pub(super) fn read(
     layer.set("retry_after_jitter", &mut b.retry_after_jitter, share::jitter);
     layer.set("breaker_mode", &mut b.mode, mode);
     layer.list("breaker_exclude_exceptions", &mut b.exclude, |t| exclusion(t, known));
-    layer.list("breaker_listeners", &mut b.listeners, |name| match known.has_listener(name) {
-        true => Ok(name.to_owned()),
-        false => Err(format!("no listener has this name; {}", known.listeners())),
-    });
+    layer.list("breaker_listeners", &mut b.listeners, |name| listener(name, known));
 
     layer.report_contradictions(&breaker, known.has_trip_rule());
     Circuit { breaker, wrong: layer.wrong }
@@ -118,6 +116,18 @@ fn exclusion(text: &str, known: &KnownNames) -> Result<Exclusion, String> {
         }
         exclusion => Ok(exclusion),
     }
+}
+
+fn listener(name: &str, known: &KnownNames) -> Result<String, String> {
+    if known.has_listener(name) || BUILT_IN_LISTENERS.contains(&name) {
+        return Ok(name.to_owned());
+    }
+    if name == METRICS {
+        return Err("needs the feature `metrics` of infuse-axum".to_owned());
+    }
+    let built_in: Vec<_> = BUILT_IN_LISTENERS.iter().map(|name| format!("`{name}`")).collect();
+    let (built_in, registered) = (built_in.join(", "), known.listeners());
+    Err(format!("no listener has this name; built in: {built_in}; {registered}"))
 }
 
 /// The settings of one circuit, or of all.

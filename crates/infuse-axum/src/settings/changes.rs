@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 use infuse_storage::core::Window;
 
 use super::{
-    BreakerSettings, ServiceName, ServiceSettings, Settings, duration, key::Key, service_url,
+    BreakerSettings, Secret, ServiceName, ServiceSettings, Settings, duration, key::Key,
+    service_url,
 };
 
 /// A setting that has another value than before.
@@ -74,6 +75,7 @@ pub(crate) fn between(old: &Settings, new: &Settings, own_storage: bool) -> Chan
         compare(fixed, "service_url_template", from, to, ToString::to_string);
     }
 
+    operating(old, new, &mut changes.live);
     let general = |name| (Key::General(name), None);
     push(&mut changes.live, &of_all(old), &of_all(new), general, &[]);
     push(&mut changes.fixed, &fixed_of(&old.breaker), &fixed_of(&new.breaker), general, &[]);
@@ -110,6 +112,16 @@ fn installation(old: &Settings, new: &Settings, found: &mut Vec<SettingChange>) 
     compare(found, "sync_interval", &old.sync_interval, &new.sync_interval, time);
     compare(found, "trip_grace", &old.trip_grace, &new.trip_grace, time);
     compare(found, "trip_rest", &old.trip_rest, &new.trip_rest, time);
+    let (from, to) = (&old.propagate_headers, &new.propagate_headers);
+    compare(found, "propagate_headers", from, to, |names| list(names));
+}
+
+/// What is looked up whenever it is needed.
+fn operating(old: &Settings, new: &Settings, found: &mut Vec<SettingChange>) {
+    compare(found, "instance_name", &old.instance_name, &new.instance_name, String::clone);
+    compare(found, "admin_token", &old.admin_token, &new.admin_token, hidden);
+    compare(found, "admin_read_token", &old.admin_read_token, &new.admin_read_token, hidden);
+    compare(found, "ready_services", &old.ready_services, &new.ready_services, |it| list(it));
 }
 
 fn storage(old: &Settings, new: &Settings, found: &mut Vec<SettingChange>) {
@@ -125,9 +137,7 @@ fn storage(old: &Settings, new: &Settings, found: &mut Vec<SettingChange>) {
     let (from, to) = (&old.sentinel_username, &new.sentinel_username);
     compare(found, "redis_sentinel_username", from, to, |user| unset(user.as_ref()));
     let (from, to) = (&old.sentinel_password, &new.sentinel_password);
-    compare(found, "redis_sentinel_password", from, to, |password| {
-        unset(password.as_ref().map(|_| "***"))
-    });
+    compare(found, "redis_sentinel_password", from, to, hidden);
     compare(found, "redis_pool_size", &old.pool_size, &new.pool_size, ToString::to_string);
     compare(found, "redis_key_layout", &old.key_layout, &new.key_layout, ToString::to_string);
 }
@@ -175,9 +185,9 @@ fn is_by_template(settings: &Settings, service: &ServiceSettings) -> bool {
     service_url::from_template(template, env, &service.name).is_ok_and(|url| url == service.url)
 }
 
-type Shown = Vec<(&'static str, String)>;
+pub(super) type Shown = Vec<(&'static str, String)>;
 
-fn of_all(settings: &Settings) -> Shown {
+pub(super) fn of_all(settings: &Settings) -> Shown {
     let mut shown = of_breaker(&settings.breaker);
     shown.extend([
         ("service_timeout", time(&settings.service_timeout)),
@@ -187,7 +197,7 @@ fn of_all(settings: &Settings) -> Shown {
     shown
 }
 
-fn of_service(service: &ServiceSettings) -> Shown {
+pub(super) fn of_service(service: &ServiceSettings) -> Shown {
     vec![
         ("timeout", time(&service.timeout)),
         ("body_limit", shown(service.body_limit.as_ref())),
@@ -195,7 +205,7 @@ fn of_service(service: &ServiceSettings) -> Shown {
     ]
 }
 
-fn of_breaker(breaker: &BreakerSettings) -> Shown {
+pub(super) fn of_breaker(breaker: &BreakerSettings) -> Shown {
     let (window, calls) = match breaker.window {
         Window::Time(window) => (time(&window), None),
         Window::Calls(calls) => ("unset".to_owned(), Some(calls)),
@@ -226,7 +236,7 @@ fn of_breaker(breaker: &BreakerSettings) -> Shown {
 }
 
 /// What of a circuit is built into it.
-fn fixed_of(breaker: &BreakerSettings) -> Shown {
+pub(super) fn fixed_of(breaker: &BreakerSettings) -> Shown {
     vec![("breaker_listeners", list(&breaker.listeners))]
 }
 
@@ -270,7 +280,7 @@ fn compare<T: PartialEq>(
     }
 }
 
-fn time(time: &Duration) -> String {
+pub(super) fn time(time: &Duration) -> String {
     duration::format(*time)
 }
 
@@ -278,15 +288,19 @@ fn shown_time(time: Option<Duration>) -> String {
     shown(time.map(duration::format).as_ref())
 }
 
-fn shown<T: ToString>(value: Option<&T>) -> String {
+pub(super) fn shown<T: ToString>(value: Option<&T>) -> String {
     value.map_or_else(|| "none".to_owned(), T::to_string)
 }
 
-fn unset<T: ToString>(value: Option<T>) -> String {
+pub(super) fn unset<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "unset".to_owned(), |value| value.to_string())
 }
 
-fn list<T: ToString>(items: &[T]) -> String {
+pub(super) fn hidden(secret: &Option<Secret>) -> String {
+    unset(secret.as_ref().map(|_| "***"))
+}
+
+pub(super) fn list<T: ToString>(items: &[T]) -> String {
     let items: Vec<_> = items.iter().map(ToString::to_string).collect();
     if items.is_empty() { "none".to_owned() } else { items.join(", ") }
 }

@@ -17,6 +17,12 @@ pub(super) const UP_TO_AN_HOUR: RangeInclusive<Duration> =
 pub(super) const UP_TO_A_MINUTE: RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_secs(60);
 
+/// Reads how long something that people do by hand is to last.
+#[cfg(feature = "admin")]
+pub(crate) fn up_to_a_month(text: &str) -> Result<Duration, String> {
+    parse(text, &(Duration::from_millis(1)..=Duration::from_secs(30 * 24 * 3600)))
+}
+
 /// Reads a duration within `allowed`.
 ///
 /// The error says what is wrong and what to use instead.

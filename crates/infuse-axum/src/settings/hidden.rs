@@ -16,8 +16,10 @@ const DEPTH: usize = 8;
 
 /// Names that many an application has for settings of its own. Alone, and where Infuse's settings
 /// are found too, they are taken for the application's.
-const COMMON: [&str; 12] = [
+const COMMON: [&str; 14] = [
+    "admin_token",
     "environment",
+    "instance_name",
     "redis_mode",
     "redis_pool_size",
     "redis_sentinel_master",

@@ -8,7 +8,9 @@
 use super::{ParseServiceNameError, ServiceName, redact::Secrecy};
 
 /// Settings for the whole application.
-pub(super) const GENERAL: [&str; 45] = [
+pub(super) const GENERAL: [&str; 50] = [
+    "admin_read_token",
+    "admin_token",
     "breaker_abandoned_after",
     "breaker_exclude_exceptions",
     "breaker_failure_rate",
@@ -32,6 +34,9 @@ pub(super) const GENERAL: [&str; 45] = [
     "environment",
     "fallback_circuit_state",
     "initial_circuit_state",
+    "instance_name",
+    "propagate_headers",
+    "ready_services",
     "redis_key_layout",
     "redis_key_namespace_template",
     "redis_mode",
@@ -118,7 +123,9 @@ impl Key {
     pub(super) fn secrecy(&self) -> Secrecy {
         match self {
             Key::General("redis_url") => Secrecy::RedisUrl,
-            Key::General("redis_sentinel_password") => Secrecy::Hidden,
+            Key::General("admin_read_token" | "admin_token" | "redis_sentinel_password") => {
+                Secrecy::Hidden
+            }
             _ => Secrecy::Open,
         }
     }

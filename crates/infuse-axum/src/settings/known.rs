@@ -9,9 +9,16 @@ pub struct KnownNames {
     exclusions: BTreeSet<String>,
     trip_rule: bool,
     storage: bool,
+    any: bool,
 }
 
 impl KnownNames {
+    /// Takes any name for one that was registered: for a program beside the applications, which
+    /// reads their settings and knows none of their code.
+    pub fn any() -> Self {
+        Self { any: true, ..Self::default() }
+    }
+
     /// Adds a listener that `INFUSE_BREAKER_LISTENERS` may name.
     #[must_use]
     pub fn with_listener(mut self, name: impl Into<String>) -> Self {
@@ -50,11 +57,11 @@ impl KnownNames {
     }
 
     pub(super) fn has_listener(&self, name: &str) -> bool {
-        self.listeners.contains(name)
+        self.any || self.listeners.contains(name)
     }
 
     pub(super) fn has_exclusion(&self, name: &str) -> bool {
-        self.exclusions.contains(name)
+        self.any || self.exclusions.contains(name)
     }
 
     /// The names of listeners, as an error lists them.
@@ -74,4 +81,24 @@ fn list(names: &BTreeSet<String>) -> String {
     }
     let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     format!("registered: {}", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use config::Config;
+
+    use super::*;
+    use crate::settings::Settings;
+
+    #[test]
+    fn a_program_that_knows_no_code_takes_any_name() {
+        let config = Config::builder()
+            .set_override("infuse_breaker_listeners", "pager")
+            .and_then(|config| config.set_override("infuse_breaker_exclude_exceptions", "legacy"))
+            .and_then(|config| config.build())
+            .unwrap();
+        assert!(Settings::from_config(&config, &KnownNames::default()).is_err());
+        let (settings, _) = Settings::from_config(&config, &KnownNames::any()).unwrap();
+        assert_eq!(settings.breaker.listeners, ["pager"]);
+    }
 }

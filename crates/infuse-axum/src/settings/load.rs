@@ -28,23 +28,35 @@ const DEFAULT_FILE: &str = "infuse.toml";
 /// `[infuse]`, and if a variable is not Unicode or is set twice in different case. Whether the
 /// values are right is seen when they are used.
 pub fn load_config() -> Result<Config, ConfigFileError> {
-    load(env::vars_os())
+    load(env::vars_os(), None)
 }
 
-fn load(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Config, ConfigFileError> {
+/// [`load_config`] with this file, whatever `INFUSE_CONFIG` names. It must exist.
+///
+/// # Errors
+///
+/// As for [`load_config`].
+pub fn load_config_from(file: impl Into<PathBuf>) -> Result<Config, ConfigFileError> {
+    load(env::vars_os(), Some(file.into()))
+}
+
+fn load(
+    vars: impl IntoIterator<Item = (OsString, OsString)>,
+    file: Option<PathBuf>,
+) -> Result<Config, ConfigFileError> {
     let vars = variables(vars)?;
     let mut builder = Config::builder();
-    let named = vars.get("infuse_config").map(PathBuf::from);
-    let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+    let by_variable = vars.get("infuse_config").filter(|_| file.is_none()).map(PathBuf::from);
+    let named = by_variable.is_some();
+    let must_exist = named || file.is_some();
+    let path = file.or(by_variable).unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
     match fs::read(&path) {
         Ok(bytes) => {
             check_file(&path, bytes)?;
             builder = builder.add_source(File::from(path.clone()).format(FileFormat::Toml));
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => {}
-        Err(source) => {
-            return Err(ConfigFileError::Read { path, named: named.is_some(), source });
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => {}
+        Err(source) => return Err(ConfigFileError::Read { path, named, source }),
     }
     // The prefix is kept and there is no separator, so that no variable gets lost or taken apart;
     // nothing is parsed, so that `0012` stays what it is.

@@ -94,7 +94,7 @@
 //! | setting | default | meaning |
 //! |---|---|---|
 //! | `INFUSE_BREAKER_MODE` | `enabled` | `observe`: counts, and rejects nothing; `disabled`: lets every call through uncounted; `isolated`: rejects every call. See [`Mode`](crate::Mode), and [`Infuse::circuit`](crate::Infuse::circuit) for changing it at run time |
-//! | `INFUSE_BREAKER_LISTENERS` | none | listeners, by the names that the application registered |
+//! | `INFUSE_BREAKER_LISTENERS` | `metrics` with that feature, else none | listeners, [built-in](crate::listeners) ones and by the names that the application registered |
 //! | `INFUSE_RETRY_AFTER_JITTER` | 0 | the share of the time left that is added at random, at most, to the `Retry-After` of a rejection, so that callers come back spread out; 0 to 1. For one service `RETRY_AFTER_JITTER` in its table |
 //!
 //! And of the application as a whole:
@@ -103,6 +103,15 @@
 //! |---|---|---|
 //! | `INFUSE_INITIAL_CIRCUIT_STATE` | `closed` | what this application's own circuit is set to at start: `closed`, `open`, `half-open` (for one that may crash in a loop) or `unchanged` |
 //! | `INFUSE_FALLBACK_CIRCUIT_STATE` | none | state to take when the storage is lost: `closed`, `open`, `half-open`; none: the last one known |
+//!
+//! # Operating
+//!
+//! | setting | default | meaning |
+//! |---|---|---|
+//! | `INFUSE_INSTANCE_NAME` | `<host>:<process number>` | what people call this process; up to 128 characters |
+//! | `INFUSE_ADMIN_TOKEN` | none | who has it may look at circuits and control them by the [admin routes](crate::Infuse::admin_router). 16 to 512 letters, digits and `-._~+/=` |
+//! | `INFUSE_ADMIN_READ_TOKEN` | none | who has it may look at them. With neither, callers on this machine may look, and nobody may control them |
+//! | `INFUSE_READY_SERVICES` | none | services without which this application is [not ready](crate::Infuse::health) |
 //!
 //! # Services
 //!
@@ -114,6 +123,7 @@
 //! | `INFUSE_SERVICE_URL_TEMPLATE` | `http://{service_name}:8000` | base URL of services without one of their own |
 //! | `INFUSE_SERVICE_TIMEOUT` | 5 | how long one call may wait for the service; up to 24h |
 //! | `INFUSE_SERVICE_BODY_LIMIT` | none | most bytes of a body that are read: `2000000`, `2MB`, `512KiB` |
+//! | `INFUSE_PROPAGATE_HEADERS` | `traceparent`, `tracestate`, `baggage`, `x-request-id` | headers of the request that is answered which calls [take along](crate::ServiceClient::with_context); `none` for none |
 //! | `INFUSE_SERVICE_MAX_CIRCUITS` | 100 | [circuits below](crate::Service::circuit) one service at most; 0 to 10000 |
 //! | `INFUSE_SERVICES__<NAME>__URL` | – | base URL; makes the service callable without being listed |
 //! | `INFUSE_SERVICES__<NAME>__TIMEOUT` | as for all | |
@@ -141,7 +151,8 @@
 //! [`Infuse::reload`](crate::Infuse::reload) reads them anew while the process runs. All of those of
 //! circuits can change then, but for the listeners and for the initial and the fallback state; of the
 //! others `INFUSE_SERVICE_TIMEOUT`, `INFUSE_SERVICE_BODY_LIMIT` and `INFUSE_SERVICE_MAX_CIRCUITS`, for
-//! all and for one service. The rest holds until the process starts anew.
+//! all and for one service, and those of [operating](#operating). The rest holds until the process
+//! starts anew.
 //!
 //! # Storage
 //!
@@ -184,8 +195,11 @@ mod breaker;
 mod breaker_check;
 mod breaker_reader;
 mod changes;
+mod circuits;
 mod contradictions;
 mod duration;
+#[cfg(feature = "admin")]
+mod effective;
 mod entry;
 mod exclusion;
 mod features;
@@ -199,8 +213,11 @@ mod load;
 mod name;
 mod nearest;
 mod no_effect;
+mod operating;
+mod origins;
 mod own_name;
 mod problem;
+mod propagated;
 mod reader;
 mod redact;
 mod redis;
@@ -225,7 +242,7 @@ pub use hidden::unseen_variables;
 pub use initial_state::InitialState;
 pub use key_layout::KeyLayout;
 pub use known::KnownNames;
-pub use load::{ConfigFileError, load_config};
+pub use load::{ConfigFileError, load_config, load_config_from};
 pub use name::{ParseServiceNameError, ServiceName};
 pub use problem::{SettingsErrors, SettingsProblem, SettingsWarning};
 pub use redis::RedisSettings;
@@ -238,4 +255,9 @@ pub use storage_kind::StorageKind;
 pub use template::Template;
 
 pub(crate) use changes::between;
+#[cfg(feature = "admin")]
+pub(crate) use duration::up_to_a_month;
+#[cfg(feature = "admin")]
+pub(crate) use effective::{EffectiveSetting, effective};
+pub(crate) use origins::Origins;
 pub(crate) use own_name::warning as warning_of_own_name;

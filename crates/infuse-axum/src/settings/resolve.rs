@@ -11,8 +11,9 @@ use super::{
     duration::{self, UP_TO_A_DAY, UP_TO_A_MINUTE, UP_TO_AN_HOUR},
     features::Features,
     key::Key,
-    no_effect, own_name,
+    no_effect, operating, own_name,
     problem::SettingsProblem,
+    propagated,
     reader::{Reader, whole},
     service_url, size, storage,
 };
@@ -49,10 +50,13 @@ pub(super) fn settings(
     let rest = reader.one(&key("trip_rest"), |text| duration::parse(text, &UP_TO_A_MINUTE));
     set(&mut settings.trip_rest, rest);
     storage::resolve(reader, known, features, &mut settings);
+    let headers = reader.many(&key("propagate_headers"), propagated::parse);
+    set(&mut settings.propagate_headers, headers);
     let general = breaker_reader::read(reader, known, None, &Circuit::default());
     settings.breaker = general.breaker.clone();
     services(reader, known, &general, &connections, &mut settings);
     settings.connections = connections;
+    operating::resolve(reader, &mut settings);
     no_effect::warn(reader, &settings, known);
     if !known.has_storage() {
         warn_of_spelling(reader, &settings);

@@ -4,9 +4,9 @@ use config::Config;
 use infuse_storage::State;
 
 use super::{
-    BreakerSettings, InitialState, KnownNames, ParseServiceNameError, RedisSettings, ServiceName,
-    ServiceSettings, SettingsErrors, SettingsWarning, StorageKind, Template, features::Features,
-    hidden, problem::Report, reader::Reader, resolve, values::Values,
+    BreakerSettings, InitialState, KnownNames, ParseServiceNameError, RedisSettings, Secret,
+    ServiceName, ServiceSettings, SettingsErrors, SettingsWarning, StorageKind, Template,
+    features::Features, hidden, problem::Report, reader::Reader, resolve, values::Values,
 };
 
 /// Everything that can be set, checked and with defaults filled in.
@@ -54,6 +54,21 @@ pub struct Settings {
     /// `INFUSE_SERVICE_MAX_CIRCUITS`: circuits below one service at most, where it has no number of
     /// its own; 0 to 10000. Default 100.
     pub service_max_circuits: u32,
+    /// `INFUSE_INSTANCE_NAME`: what people call this process. Default the host's name and the
+    /// process's number, `web-7:4711`.
+    pub instance_name: String,
+    /// `INFUSE_ADMIN_TOKEN`: who has it may look at circuits and control them by the admin routes.
+    /// Default none: nobody may control them.
+    pub admin_token: Option<Secret>,
+    /// `INFUSE_ADMIN_READ_TOKEN`: who has it may look at circuits by the admin routes. Default none:
+    /// whoever has the admin token may, or without that whoever calls from this machine.
+    pub admin_read_token: Option<Secret>,
+    /// `INFUSE_READY_SERVICES`: the services without which this application is not ready. Default
+    /// none.
+    pub ready_services: Vec<ServiceName>,
+    /// `INFUSE_PROPAGATE_HEADERS`: headers of the request that is answered which calls to services
+    /// take along. Default `traceparent`, `tracestate`, `baggage`, `x-request-id`.
+    pub propagate_headers: Vec<http::HeaderName>,
     /// How circuits behave for which nothing else was set.
     pub breaker: BreakerSettings,
     /// The services that can be called, by name.
@@ -82,12 +97,27 @@ impl Default for Settings {
             service_timeout: Duration::from_secs(5),
             service_body_limit: None,
             service_max_circuits: 100,
+            instance_name: default_instance_name(),
+            admin_token: None,
+            admin_read_token: None,
+            ready_services: Vec::new(),
+            propagate_headers: default_propagated(),
             breaker: BreakerSettings::default(),
             services: BTreeMap::new(),
             circuits: BTreeMap::new(),
             connections: Vec::new(),
         }
     }
+}
+
+fn default_instance_name() -> String {
+    let host = gethostname::gethostname();
+    format!("{}:{}", host.to_string_lossy(), std::process::id())
+}
+
+fn default_propagated() -> Vec<http::HeaderName> {
+    let names = ["traceparent", "tracestate", "baggage", "x-request-id"];
+    names.map(http::HeaderName::from_static).to_vec()
 }
 
 impl Settings {

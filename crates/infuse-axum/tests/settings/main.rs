@@ -8,6 +8,7 @@ mod circuits;
 mod contradictions;
 mod files;
 mod never_panics;
+mod operating;
 mod redis;
 mod sources;
 mod values;

@@ -40,7 +40,11 @@ fn nothing_set_is_the_documented_defaults() {
     assert_eq!(settings.breaker.reset_timeout, Duration::from_secs(15));
     assert_eq!(settings.breaker.success_threshold, 1);
     assert_eq!(settings.breaker.half_open_max_calls, 1);
-    assert!(settings.breaker.exclude.is_empty() && settings.breaker.listeners.is_empty());
+    assert!(settings.breaker.exclude.is_empty());
+    let listeners: &[&str] = if cfg!(feature = "metrics") { &["metrics"] } else { &[] };
+    assert_eq!(settings.breaker.listeners, listeners);
+    let headers = ["traceparent", "tracestate", "baggage", "x-request-id"];
+    assert_eq!(settings.propagate_headers, headers);
     assert!(settings.services.is_empty() && settings.circuits.is_empty());
 
     let services = good(from_env(&[("INFUSE_SERVICE_CONNECTIONS", "payments")])).services;
@@ -299,8 +303,11 @@ fn one_wrong_value_each() {
         ),
         (
             "BREAKER_LISTENERS",
-            "tracing",
-            "no listener has this name; registered: `audit`, `pager`".to_owned(),
+            "tracer",
+            format!(
+                "no listener has this name; built in: {}; registered: `audit`, `pager`",
+                if cfg!(feature = "metrics") { "`metrics`, `tracing`" } else { "`tracing`" },
+            ),
         ),
         (
             "BREAKER_EXCLUDE_EXCEPTIONS",
@@ -341,16 +348,17 @@ fn without_registered_names_the_error_says_so() {
     let config = config::Config::builder().set_default("infuse.breaker_listeners", "x").unwrap();
     let config = config.build().unwrap();
     let errors = Settings::from_config(&config, &KnownNames::default()).unwrap_err();
+    let built_in = if cfg!(feature = "metrics") { "`metrics`, `tracing`" } else { "`tracing`" };
+    let message = format!("no listener has this name; built in: {built_in}; none is registered");
     assert_eq!(
         errors.to_string(),
-        "infuse.breaker_listeners = \"x\" (from the application's Config): no listener has this \
-         name; none is registered"
+        format!("infuse.breaker_listeners = \"x\" (from the application's Config): {message}")
     );
     let problem = &errors.problems()[0];
     assert_eq!(problem.key(), "infuse.breaker_listeners");
     assert_eq!(problem.value(), Some("\"x\""));
     assert_eq!(problem.origin(), Some("the application's Config"));
-    assert_eq!(problem.message(), "no listener has this name; none is registered");
+    assert_eq!(problem.message(), message);
 }
 
 #[test]
@@ -448,4 +456,35 @@ fn settings_of_a_service_that_cannot_be_called_are_a_warning() {
           service `paymnets` cannot be called; list it in INFUSE_SERVICE_CONNECTIONS or set its \
           URL"]
     );
+}
+
+#[test]
+fn headers_to_take_along() {
+    let settings =
+        good(from_env(&[("INFUSE_PROPAGATE_HEADERS", "X-Request-Id, x-tenant,x-tenant")]));
+    assert_eq!(settings.propagate_headers, ["x-request-id", "x-tenant"]);
+    let settings = good(from_file("infuse.propagate_headers = \"none\""));
+    assert!(settings.propagate_headers.is_empty());
+    assert_eq!(
+        bad(from_env(&[("INFUSE_PROPAGATE_HEADERS", "a b")])),
+        "INFUSE_PROPAGATE_HEADERS = \"a b\" (from the environment): not the name of a header; use \
+         names such as `x-request-id`"
+    );
+    for header in ["Host", "content-length", "transfer-encoding", "Connection"] {
+        let error = bad(from_env(&[("INFUSE_PROPAGATE_HEADERS", header)]));
+        assert!(error.contains("cannot be taken along"), "{error}");
+    }
+}
+
+#[test]
+fn built_in_listeners_need_no_registering() {
+    let settings = good(from_env(&[("INFUSE_BREAKER_LISTENERS", "tracing")]));
+    assert_eq!(settings.breaker.listeners, ["tracing"]);
+    let metrics = from_env(&[("INFUSE_BREAKER_LISTENERS", "metrics")]);
+    if cfg!(feature = "metrics") {
+        assert_eq!(good(metrics).breaker.listeners, ["metrics"]);
+    } else {
+        let error = bad(metrics);
+        assert!(error.contains("needs the feature `metrics` of infuse-axum"), "{error}");
+    }
 }

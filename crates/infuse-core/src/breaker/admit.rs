@@ -6,6 +6,7 @@ use crate::{
     claim::Claim,
     deadline::micros,
     decide::{self, Gate},
+    totals::Event,
     word::Word,
 };
 
@@ -65,6 +66,15 @@ impl Breaker {
         self.quick_permit().ok()
     }
 
+    /// A permit of a closed circuit that lets every call through, whoever is to be told of it; else
+    /// `None`, and [`admit`](Self::admit) is to be asked. For whoever had no
+    /// [quiet one](Self::quiet_permit) and does without its being inlined.
+    #[inline]
+    pub fn passing_permit(&self) -> Option<Permit<&Self>> {
+        let word = self.word();
+        if word.passes() { Some(self.pass(word, self)) } else { None }
+    }
+
     /// A permit of a quiet closed circuit, else the word that was found.
     ///
     /// Guarded calls treat the two cases apart instead of taking a permit from either: one that
@@ -81,7 +91,7 @@ impl Breaker {
     pub(crate) fn try_permit_slowly(&self, word: Word) -> Result<Permit<&Self>, Rejected> {
         // Before the gate, which reads the clock.
         if word.passes() {
-            return Ok(self.pass(word, self));
+            return Ok(self.pass_in_memory(word, self));
         }
         if word.is_plain()
             && let Gate::Reject(rejected) = self.gate(word)
@@ -117,7 +127,7 @@ impl Breaker {
     #[inline(never)]
     fn admit_slowly<B: Deref<Target = Breaker>>(&self, word: Word, owner: B) -> Admission<B> {
         if word.passes() {
-            return Admission::Admitted(self.pass(word, owner));
+            return Admission::Admitted(self.pass_in_memory(word, owner));
         }
         if word.is_plain()
             && let Gate::Reject(rejected) = self.gate(word)
@@ -137,7 +147,8 @@ impl Breaker {
     }
 
     /// What the state says. For a word that is plain, that is all.
-    #[inline]
+    // Always: two cycles of a rejection.
+    #[inline(always)]
     fn gate(&self, word: Word) -> Gate {
         decide::admit(word, self.deadline(), micros(self.time.now()))
     }
@@ -168,7 +179,7 @@ impl Breaker {
         B: Deref<Target = Breaker>,
     {
         match gate {
-            Gate::Pass => Admission::Admitted(self.pass(word, owner)),
+            Gate::Pass => Admission::Admitted(self.pass_in_memory(word, owner)),
             Gate::TrialDue => Admission::TrialDue,
             Gate::Reject(rejected) => Admission::Rejected(self.tell_rejected(word, rejected)),
             Gate::WouldReject(rejected) => {
@@ -180,10 +191,18 @@ impl Breaker {
     }
 
     /// Lets an ordinary call through.
-    #[inline]
+    // Always: a permit that comes from a function that is not inlined has to stand in memory.
+    #[inline(always)]
     pub(crate) fn pass<B: Deref<Target = Breaker>>(&self, word: Word, owner: B) -> Permit<B> {
         self.tell_before_call(word);
         Permit::with_claim(owner, word.ticket(), self.start())
+    }
+
+    /// [`pass`](Self::pass) for where the permit is to stand in memory anyway. Apart, so that
+    /// rejecting, which stands beside it, needs few registers.
+    #[inline(never)]
+    fn pass_in_memory<B: Deref<Target = Breaker>>(&self, word: Word, owner: B) -> Permit<B> {
+        self.pass(word, owner)
     }
 
     /// Lets a call through whose outcome counts as nothing. Nobody is told that it was.
@@ -208,11 +227,13 @@ impl Breaker {
 
     #[cold]
     fn announce_rejected(&self, rejected: Rejected) {
+        self.count(Event::Rejected);
         self.listeners.tell(|listener| listener.rejected(self, rejected));
     }
 
     #[cold]
     fn tell_would_reject(&self, rejected: Rejected) {
+        self.count(Event::WouldHaveRejected);
         if let Some(extras) = self.extras.get() {
             extras.count_would_have_rejected();
         }

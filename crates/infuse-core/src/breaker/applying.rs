@@ -3,12 +3,7 @@
 use std::time::Duration;
 
 use super::{Breaker, Cold, Ramp};
-use crate::{
-    State, StateChange,
-    deadline::Deadline,
-    sync::{MutexGuard, Ordering},
-    word::Word,
-};
+use crate::{State, StateChange, deadline::Deadline, sync::Ordering, word::Word};
 
 /// The times of a state that is entered.
 pub(super) struct Times {
@@ -59,7 +54,7 @@ impl Breaker {
     /// between, and may refuse. The words that it changed, from and to.
     pub(super) fn change(
         &self,
-        cold: &mut MutexGuard<'_, Cold>,
+        cold: &mut Cold,
         times: Times,
         next: impl Fn(Word) -> Option<Word>,
     ) -> Option<(Word, Word)> {
@@ -88,6 +83,8 @@ impl Breaker {
             };
             if to.state() == State::Closed {
                 cold.held_off_until = 0;
+                cold.tripped = None;
+                self.last_fault.forget();
             }
             if !recovers {
                 self.end_ramp(cold);
@@ -110,8 +107,6 @@ impl Breaker {
         if let Some(replica) = &self.replica {
             replica.changed(self, change);
         }
-        if self.word().is_watched() {
-            self.listeners.tell(|listener| listener.state_change(self, &change));
-        }
+        self.listeners.tell_change(|listener| listener.state_change(self, &change));
     }
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{Breaker, Cold, applying::Times};
-use crate::{Cause, State, StateChange, deadline::micros, sync::lock, word::Word};
+use crate::{Cause, State, StateChange, Tripped, deadline::micros, sync::lock, word::Word};
 
 /// What a storage says about a circuit, for [`Breaker::adopt`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,10 @@ pub struct Shared {
     /// While closed: how long it recovers in all, and how much of that is left. Zero if it does
     /// not. It holds whatever ramp the policy has.
     pub ramp: Ramp,
+    /// While not closed: what opened the circuit, if the storage knows. If it does not, what this
+    /// breaker knows stays, and where that is nothing, or a new opening is told, it is made of
+    /// `cause` and `open_for`.
+    pub tripped: Option<Tripped>,
 }
 
 /// How far a circuit that has closed is from letting every call through.
@@ -66,7 +70,7 @@ impl Breaker {
     /// Puts the circuit into a state, for a cause.
     pub fn put(&self, state: State, cause: Cause) {
         let now = micros(self.time.now());
-        let mut cold = lock(&self.cold);
+        let mut cold = self.lock();
         let due = match state {
             State::Open => now.saturating_add(micros(cold.policy.reset_timeout())),
             State::Closed | State::HalfOpen => 0,
@@ -75,17 +79,22 @@ impl Breaker {
         cold.held_off_until = 0;
         let changed = self.change(&mut cold, Times::due(now, due), |word| Some(enter(word, state)));
         cold.failed_trials = 0;
+        if let Some((from, to)) = changed {
+            cold.blame_command(from.state(), to.state(), cause);
+        }
         drop(cold);
         if let Some((from, to)) = changed {
             let (from, to) = (from.state(), to.state());
-            self.tell_change(StateChange { from, to, cause, remote: false });
+            self.tell_change(StateChange { from, to, cause, remote: false, fault: None });
         }
     }
 
     /// Takes over what a storage says, and tells the listeners.
     pub fn adopt(&self, shared: Shared) {
-        if let Some(change) = self.adopt_quietly(shared) {
-            self.announce(change);
+        let change = self.adopt_quietly(shared);
+        self.tell_modes();
+        if let Some(change) = change {
+            self.tell_change(change);
         }
     }
 
@@ -95,6 +104,7 @@ impl Breaker {
     pub fn adopt_quietly(&self, shared: Shared) -> Option<StateChange> {
         let Shared { state, ramp, .. } = shared;
         let now = micros(self.time.now());
+        // Not by `Self::lock`: nobody is told of an override that has ended, for the same reason.
         let mut cold = lock(&self.cold);
         self.put_away(&mut cold, now);
         let changes = shared.renew || self.word().state() != state;
@@ -115,13 +125,16 @@ impl Breaker {
                 }
                 cold.opened_at = self.time.wall().checked_sub(shared.open_for);
                 self.set_successes(shared.successes);
+                cold.blame_as_told(&shared, changed.is_some());
             }
         }
         let forgotten = state == State::Closed && self.ramp_at(now).is_none();
         cold.failed_trials = if forgotten { 0 } else { shared.failed_trials };
         let (from, to) = changed?;
         let (from, to) = (from.state(), to.state());
-        Some(StateChange { from, to, cause: shared.cause, remote: shared.remote })
+        let opened_by = shared.tripped.filter(|_| to == State::Open);
+        let fault = opened_by.and_then(|tripped| tripped.fault);
+        Some(StateChange { from, to, cause: shared.cause, remote: shared.remote, fault })
     }
 
     /// Has a closed circuit recover as the storage says. For whoever holds the lock.
@@ -136,6 +149,7 @@ impl Breaker {
 
     /// Tells the listeners of a change that [`adopt_quietly`](Self::adopt_quietly) made.
     pub fn announce(&self, change: StateChange) {
+        self.tell_modes();
         self.tell_change(change);
     }
 

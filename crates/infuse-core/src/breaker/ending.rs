@@ -3,12 +3,7 @@
 use std::time::Duration;
 
 use super::{Breaker, Cold, METERED, Ramp, TIMED, extras::Extras};
-use crate::{
-    State,
-    deadline::micros,
-    sync::{Ordering, lock},
-    word::Word,
-};
+use crate::{State, deadline::micros, sync::Ordering, word::Word};
 
 impl Breaker {
     /// The word, after what has ended by itself was put away.
@@ -23,7 +18,7 @@ impl Breaker {
     pub(super) fn look_again(&self, word: Word, now: u64) -> Word {
         let Some(extras) = self.extras.get() else { return word };
         if extras.is_over(now) {
-            self.put_away(&mut lock(&self.cold), now);
+            self.put_away(&mut self.lock(), now);
         }
         // If someone else put it away, the word that was found before may say that it holds.
         self.word()
@@ -35,7 +30,10 @@ impl Breaker {
         let Some(extras) = self.extras.get().filter(|extras| extras.is_over(now)) else { return };
         let override_over = extras.override_until.is_over(now);
         if override_over {
-            cold.overridden = None;
+            let before = cold.mode_now();
+            if cold.overridden.take().is_some() {
+                self.note_mode(cold, before, None);
+            }
         }
         // The word first: see `Extras`.
         self.mark(cold, now);
@@ -67,7 +65,8 @@ impl Breaker {
     pub(super) fn mark(&self, cold: &Cold, now: u64) {
         // Relaxed: only the lock's holder writes it.
         let limits = self.limits.load(Ordering::Relaxed);
-        let watched = limits & (METERED | TIMED) != 0 || self.has_listeners();
+        let watched =
+            limits & (METERED | TIMED) != 0 || self.listeners.want_calls() || self.keeps_totals();
         let fleeting = self.extras.get().is_some_and(|extras| extras.is_fleeting(now));
         loop {
             let word = self.word();

@@ -2,10 +2,13 @@
 
 mod admit;
 mod applying;
+mod blame;
 mod builder;
 mod control;
+mod counting;
 mod ending;
 mod extras;
+mod locked;
 mod metering;
 mod modes;
 mod opening;
@@ -18,6 +21,7 @@ mod trials;
 pub use admit::Admission;
 pub use builder::BreakerBuilder;
 pub use control::{Ramp, Shared};
+pub use locked::KeptModeChanges;
 pub use metering::Deltas;
 
 use std::{
@@ -26,16 +30,19 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use blame::LastFault;
 use extras::Extras;
+use locked::News;
 use trials::Trials;
 
 use crate::{
-    Mode, Override, Policy, Replica, Snapshot, State, TimeSource,
+    Mode, Override, Policy, Replica, Snapshot, State, TimeSource, Tripped,
     deadline::micros,
     exclude::Exclusions,
     listener::Listeners,
     meter::Meter,
-    sync::{AtomicU32, AtomicU64, Mutex, Ordering, lock},
+    sync::{AtomicU32, AtomicU64, Mutex, Ordering},
+    totals::Counters,
 };
 
 /// A circuit breaker.
@@ -67,7 +74,8 @@ use crate::{
 ///
 /// Where the policy has a rate, each call is counted in a window: for a success in a quiet circuit
 /// that is one more word to write, and where calls are timed or the window goes by time, a clock to
-/// read. It takes no lock either.
+/// read. It takes no lock either. Where [totals](BreakerBuilder::totals) are kept, or somebody
+/// [listens](crate::Listener) to calls, each call has a little more to do.
 ///
 /// # Which calls count
 ///
@@ -94,6 +102,9 @@ pub struct Breaker {
     meter: OnceLock<Box<Meter>>,
     /// What modes and ramps need, once there is one.
     extras: OnceLock<Box<Extras>>,
+    /// What totals are read from, once someone wants them.
+    counters: OnceLock<Box<Counters>>,
+    last_fault: LastFault,
     cold: Mutex<Cold>,
 }
 
@@ -111,6 +122,11 @@ struct Cold {
     overridden: Option<Box<Override>>,
     /// Until when the service asked to be left alone, in microseconds of the breaker's clock.
     held_off_until: u64,
+    /// What opened it; unset while it is closed.
+    tripped: Option<Box<Tripped>>,
+    news: News,
+    /// How many ask that news be kept for later.
+    keeping_news: u16,
 }
 
 const ERROR_ON_TRIP: u64 = 1 << 32;
@@ -170,7 +186,7 @@ impl Breaker {
 
     /// When the circuit opened, by the time of day; `None` while it is closed.
     pub fn opened_at(&self) -> Option<SystemTime> {
-        lock(&self.cold).opened_at
+        self.lock().opened_at
     }
 
     /// How long until a call may be let through: zero if one may be now, or as soon as a trial
@@ -178,7 +194,7 @@ impl Breaker {
     /// this process to be left alone lets none through until then. By its state, whatever its mode.
     pub fn retry_after(&self) -> Option<Duration> {
         let now = micros(self.time.now());
-        let cold = lock(&self.cold);
+        let cold = self.lock();
         self.left(&cold, now)
     }
 
@@ -195,7 +211,7 @@ impl Breaker {
     /// A copy of it all to look at.
     pub fn snapshot(&self) -> Snapshot {
         let now = micros(self.time.now());
-        let mut cold = lock(&self.cold);
+        let mut cold = self.lock();
         cold.drop_expired(now);
         self.put_away(&mut cold, now);
         let word = self.word();
@@ -214,19 +230,20 @@ impl Breaker {
             overridden: self.override_at(&cold, now),
             would_have_rejected: self.extras.get().map_or(0, |extras| extras.would_have_rejected()),
             ramp: self.ramp_at(now),
+            tripped: cold.tripped.as_deref().copied(),
         }
     }
 
     /// The policy that holds now.
     pub fn policy(&self) -> Policy {
-        lock(&self.cold).policy.clone()
+        self.lock().policy.clone()
     }
 
     /// Changes the thresholds. The state is kept; a circuit that is open stays so for the time
     /// that was set when it opened, and one that recovers goes on as it began. The window keeps its
     /// calls if its shape is the same.
     pub fn set_policy(&self, policy: Policy) {
-        let mut cold = lock(&self.cold);
+        let mut cold = self.lock();
         let meter = self.prepare_meter(&policy);
         // Relaxed: outcomes may be judged by either policy while it is replaced.
         self.limits.store(limits(&policy, meter), Ordering::Relaxed);
@@ -259,6 +276,6 @@ mod tests {
     fn a_breaker_is_small() {
         // There may be ten thousand of them.
         let size = size_of::<Breaker>();
-        assert!(size <= 240, "{size} bytes");
+        assert!(size <= 272, "{size} bytes");
     }
 }

@@ -1,7 +1,7 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{Breaker, Cold};
-use crate::{Mode, Override, deadline::micros, sync::lock};
+use crate::{Mode, Override, deadline::micros};
 
 impl Cold {
     /// The mode that holds, after what has ended was put away.
@@ -24,8 +24,13 @@ impl Breaker {
     /// which none do gives its place back, as one that is ignored.
     pub fn set_mode(&self, mode: Mode) {
         let now = micros(self.time.now());
-        let mut cold = lock(&self.cold);
+        let mut cold = self.lock();
+        self.put_away(&mut cold, now);
+        let before = cold.mode_now();
         cold.mode = mode;
+        if cold.mode_now() != before {
+            self.note_mode(&mut cold, before, None);
+        }
         self.apply_mode(&mut cold, now);
     }
 
@@ -33,7 +38,7 @@ impl Breaker {
     /// there is nothing, or it has ended.
     pub fn overridden(&self) -> Option<Override> {
         let now = micros(self.time.now());
-        let mut cold = lock(&self.cold);
+        let mut cold = self.lock();
         self.put_away(&mut cold, now);
         self.override_at(&cold, now)
     }
@@ -44,19 +49,25 @@ impl Breaker {
     /// One that ends does so by itself: whoever asks then finds the mode of the settings again.
     pub fn set_override(&self, over: Option<Override>) {
         let now = micros(self.time.now());
-        let mut cold = lock(&self.cold);
+        let mut cold = self.lock();
         // First, so that nobody takes one that has ended for one with the times of the next.
         self.put_away(&mut cold, now);
+        let before = (cold.mode_now(), self.override_at(&cold, now));
         let until = over.as_ref().and_then(|over| over.left);
         let until = until.map(|left| now.saturating_add(micros(left)));
         if until.is_some() || self.extras.get().is_some() {
             self.make_extras().override_until.set(until);
         }
         cold.overridden = over.map(|over| Box::new(over.bounded()));
+        let (mode, before) = before;
+        let after = self.override_at(&cold, now);
+        if !is_same(before.as_ref(), after.as_ref()) {
+            self.note_mode(&mut cold, mode, after);
+        }
         self.apply_mode(&mut cold, now);
     }
 
-    fn apply_mode(&self, cold: &mut Cold, now: u64) {
+    pub(super) fn apply_mode(&self, cold: &mut Cold, now: u64) {
         if cold.mode_now() != Mode::Enabled {
             // Before the word says so.
             self.make_extras();
@@ -75,5 +86,21 @@ impl Breaker {
     /// How long the circuit stays isolated, in microseconds; 0 if without end.
     pub(super) fn isolated_for(&self, now: u64) -> u64 {
         self.extras.get().and_then(|extras| extras.override_until.left(now)).unwrap_or(0)
+    }
+}
+
+/// By how much the ends of two overrides may differ that are one: what the storage says of an end
+/// was under way for a while.
+const LAG: Duration = Duration::from_secs(1);
+
+fn is_same(before: Option<&Override>, after: Option<&Override>) -> bool {
+    match (before, after) {
+        (None, None) => true,
+        (Some(before), Some(after)) => {
+            let end = |it: &Override| it.left.unwrap_or(Duration::MAX);
+            let what = |it: &Override| (it.mode, Arc::clone(&it.by), Arc::clone(&it.reason));
+            what(before) == what(after) && end(before).abs_diff(end(after)) <= LAG
+        }
+        _ => false,
     }
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{Breaker, Cold};
-use crate::{State, claim::Claim, deadline::micros, sync::lock};
+use crate::{State, claim::Claim, deadline::micros};
 
 /// How long the circuit stays open.
 impl Breaker {
@@ -23,7 +23,7 @@ impl Breaker {
     /// than [`max_retry_after`](crate::Policy::max_retry_after) is granted.
     pub fn hold_off(&self, retry_after: Duration) {
         let now = micros(self.time.now());
-        let mut cold = lock(&self.cold);
+        let mut cold = self.lock();
         let Some(most) = cold.policy.max_retry_after() else { return };
         let left = retry_after.min(most);
         let until = now.saturating_add(micros(left));

@@ -1,12 +1,13 @@
 use std::{error::Error, time::Duration};
 
-use super::{ABANDONED, Breaker, ERROR_ON_TRIP, RUN, SPLIT, applying::Times, trial::End};
+use super::{ABANDONED, Breaker, ERROR_ON_TRIP, METERED, RUN, SPLIT, applying::Times, trial::End};
 use crate::{
-    Cause, Opened, Origin, Outcome, Rejected, State, StateChange,
+    Cause, Fault, FaultKind, Opened, Origin, Outcome, Rejected, State, StateChange,
     claim::Claim,
     deadline::micros,
     decide::{self, Step},
-    sync::{Ordering, lock},
+    sync::Ordering,
+    totals::Event,
     word::Word,
 };
 
@@ -44,20 +45,39 @@ impl Breaker {
     // Not cold: where there is a rate, it is the way of every call.
     #[inline(never)]
     fn succeed_slowly(&self, ticket: Word, claim: Claim) {
+        // Only the totals need to know: the way of every call where they are kept, and the rest is
+        // too long a way for it.
+        if claim == Claim::NONE && self.word().is_watched_calm(ticket) && self.hears_nothing() {
+            self.count(Event::Success);
+            return;
+        }
+        self.succeed_otherwise(ticket, claim);
+    }
+
+    /// Whether no success is to be seen by anything but the totals.
+    #[inline]
+    fn hears_nothing(&self) -> bool {
+        !self.has_limit(METERED) && !self.listeners.any_to_calls()
+    }
+
+    #[inline(never)]
+    fn succeed_otherwise(&self, ticket: Word, claim: Claim) {
         let word = self.word_now();
         let epoch = ticket.epoch();
         let ordinary = claim.as_trial().is_none();
         if claim.is_uncounted() {
             return;
         }
-        let verdict = if ordinary && word.epoch() == epoch && word.counts() {
+        let counts = word.epoch() == epoch && word.counts();
+        let verdict = if ordinary && counts {
             self.count_in_window(word, claim, Outcome::Success, false)
         } else {
             None
         };
         // Counted in the window, and nobody else needs to know.
-        let unheard = ordinary && !self.listeners.any();
+        let unheard = ordinary && !self.listeners.any_to_calls();
         if verdict.is_none() && unheard && word.failures() == 0 {
+            self.count(if counts { Event::Success } else { Event::Ignored });
             return;
         }
         self.succeed_fully(epoch, claim, verdict);
@@ -67,9 +87,10 @@ impl Breaker {
     #[cold]
     fn succeed_fully(&self, epoch: u64, claim: Claim, verdict: Option<Cause>) {
         let effect = match (claim.as_trial(), verdict) {
-            (Some(trial), _) => self.settle_trial(epoch, trial, End::Outcome(Outcome::Success)),
+            (Some(trial), _) => self.settle_trial(epoch, trial, End::Success),
             (None, Some(cause)) => {
-                let change = self.trip(cause, |word| decide::trip(word, epoch, None));
+                let fault = self.fault_of_success(cause, claim);
+                let change = self.trip(cause, fault, |word| decide::trip(word, epoch, None));
                 Effect::new(Outcome::Success, change.is_some(), change)
             }
             (None, None) => self.count_success(epoch),
@@ -83,7 +104,7 @@ impl Breaker {
             match decide::success(word, epoch, u32::MAX) {
                 Step::Count(next) if self.swap(word, next) => {
                     if let Some(replica) = &self.replica {
-                        replica.counted(0, Origin::Service);
+                        replica.counted(0, Origin::Service, None);
                     }
                     return Effect::new(Outcome::Success, true, None);
                 }
@@ -104,7 +125,7 @@ impl Breaker {
         &self,
         ticket: Word,
         claim: Claim,
-        origin: Origin,
+        (origin, fault): (Origin, Fault),
         error: Option<&(dyn Error + 'static)>,
     ) -> Option<Rejected> {
         if claim.is_uncounted() {
@@ -114,39 +135,43 @@ impl Breaker {
         let effect = match claim.as_trial() {
             // A trial that never reached the service says nothing about it.
             Some(trial) => {
-                let outcome = if local { Outcome::Ignored } else { Outcome::Failure };
-                self.settle_trial(ticket.epoch(), trial, End::Outcome(outcome))
+                let end = if local { End::Ignored } else { End::Failure(fault) };
+                self.settle_trial(ticket.epoch(), trial, end)
             }
-            None => self.count_failure(ticket.epoch(), claim, local),
+            None => self.count_failure(ticket.epoch(), claim, local, fault),
         };
         self.tell_effect(&effect, error);
         effect.change.map(|(_, rejected)| rejected)
     }
 
-    fn count_failure(&self, epoch: u64, claim: Claim, local: bool) -> Effect {
+    fn count_failure(&self, epoch: u64, claim: Claim, local: bool, fault: Fault) -> Effect {
         let word = self.word_now();
         if word.epoch() != epoch || !word.counts() {
             return Effect::NONE;
         }
+        self.last_fault.note(fault);
+        let fault = Some(fault);
         let verdict = self.count_in_window(word, claim, Outcome::Failure, local);
         let step = |word| decide::failure(word, epoch, self.max_failure(), local);
         loop {
             let word = self.word();
             let change = match step(word) {
                 Step::Nothing => return Effect::NONE,
-                Step::Change(_) => self.trip(Cause::Failures, |word| match step(word) {
+                Step::Change(_) => self.trip(Cause::Failures, fault, |word| match step(word) {
                     Step::Change(next) => Some(next),
                     Step::Nothing | Step::Count(_) => None,
                 }),
                 Step::Count(next) => match verdict {
-                    Some(cause) => self.trip(cause, |word| decide::trip(word, epoch, Some(local))),
+                    Some(cause) => {
+                        self.trip(cause, fault, |word| decide::trip(word, epoch, Some(local)))
+                    }
                     None if !self.has_limit(RUN) => {
                         return Effect::new(Outcome::Failure, true, None);
                     }
                     None if self.swap(word, next) => {
                         if let Some(replica) = &self.replica {
                             let origin = if local { Origin::Local } else { Origin::Service };
-                            replica.counted(next.failures(), origin);
+                            replica.counted(next.failures(), origin, fault);
                         }
                         return Effect::new(Outcome::Failure, true, None);
                     }
@@ -164,10 +189,11 @@ impl Breaker {
     fn trip(
         &self,
         cause: Cause,
+        fault: Option<Fault>,
         next: impl Fn(Word) -> Option<Word>,
     ) -> Option<(StateChange, Rejected)> {
         let now = micros(self.time.now());
-        let mut cold = lock(&self.cold);
+        let mut cold = self.lock();
         self.put_away(&mut cold, now);
         // One that opens while it recovers has not recovered.
         let recovers = self.ramp_at(now).is_some();
@@ -175,13 +201,14 @@ impl Breaker {
         let due = self.due_if_opened(&cold, now, failed_trials);
         let (from, to) = self.change(&mut cold, Times::due(now, due), next)?;
         cold.failed_trials = failed_trials;
+        cold.blame_call(cause, fault);
         drop(cold);
         if let Some(replica) = &self.replica {
-            let opened = Opened::new(cause, Duration::from_micros(due - now));
+            let opened = Opened::new(cause, Duration::from_micros(due - now)).fault(fault);
             replica.tripped(Opened { local: self.is_local(cause, from, to), ..opened });
         }
         let (from, to) = (from.state(), to.state());
-        let change = StateChange { from, to, cause, remote: false };
+        let change = StateChange { from, to, cause, remote: false, fault };
         Some((change, Rejected::new(to, due - now)))
     }
 
@@ -199,25 +226,30 @@ impl Breaker {
     /// that closed it is told; one that opens, after.
     #[inline]
     fn tell_effect(&self, effect: &Effect, error: Option<&(dyn Error + 'static)>) {
-        if effect.change.is_some() || self.listeners.any() {
+        if effect.change.is_some() || self.listeners.any_to_calls() || self.keeps_totals() {
             self.tell_all(effect, error);
         }
     }
 
     #[cold]
     fn tell_all(&self, effect: &Effect, error: Option<&(dyn Error + 'static)>) {
+        self.count(match effect.counted {
+            Some(Outcome::Success) => Event::Success,
+            Some(Outcome::Failure) => Event::Failure,
+            Some(Outcome::Ignored) | None => Event::Ignored,
+        });
         let change = effect.change.map(|(change, _)| change);
         let closes = change.is_some_and(|change| change.to == State::Closed);
         if let Some(change) = change.filter(|_| closes) {
             self.tell_change(change);
         }
-        if self.word().is_watched() {
-            match effect.counted {
-                Some(Outcome::Success) => self.listeners.tell(|listener| listener.success(self)),
-                Some(Outcome::Failure) => {
-                    self.listeners.tell(|listener| listener.failure(self, error));
-                }
-                Some(Outcome::Ignored) | None => {}
+        match effect.counted {
+            Some(Outcome::Success) => self.listeners.tell(|listener| listener.success(self)),
+            Some(Outcome::Failure) => {
+                self.listeners.tell(|listener| listener.failure(self, error));
+            }
+            Some(Outcome::Ignored) | None => {
+                self.listeners.tell(|listener| listener.ignored(self));
             }
         }
         if let Some(change) = change.filter(|_| !closes) {
@@ -241,13 +273,16 @@ impl Breaker {
     /// A permit that was dropped; `running` if a panic did it that came out of the call.
     #[cold]
     pub(crate) fn drop_permit(&self, ticket: Word, claim: Claim, running: bool) {
+        let failed = |kind| (Origin::Service, Fault::new(kind));
         if running {
-            self.fail(ticket, claim, Origin::Service, None);
+            self.fail(ticket, claim, failed(FaultKind::Panic), None);
         } else if let Some(trial) = claim.as_trial() {
             let effect = self.settle_trial(ticket.epoch(), trial, End::Dropped);
             self.tell_effect(&effect, None);
         } else if self.is_abandoned(claim) {
-            self.fail(ticket, claim, Origin::Service, None);
+            self.fail(ticket, claim, failed(FaultKind::Abandoned), None);
+        } else {
+            self.ignore(ticket, claim);
         }
     }
 
@@ -257,13 +292,17 @@ impl Breaker {
             return false;
         };
         let took = micros(self.time.now()).saturating_sub(started);
-        lock(&self.cold).is_abandoned(took)
+        self.lock().is_abandoned(took)
     }
 
-    /// A call that said nothing: only a trial's place needs to be given back.
+    /// A call that said nothing: a trial's place needs to be given back, and that is all.
     pub(crate) fn ignore(&self, ticket: Word, claim: Claim) {
-        if let Some(trial) = claim.as_trial() {
-            self.settle_trial(ticket.epoch(), trial, End::Outcome(Outcome::Ignored));
+        let effect = match claim.as_trial() {
+            Some(trial) => self.settle_trial(ticket.epoch(), trial, End::Ignored),
+            None => Effect::NONE,
+        };
+        if !claim.is_uncounted() {
+            self.tell_effect(&effect, None);
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::{error::Error, sync::Arc};
 
 use super::Breaker;
-use crate::{ExclusionId, Listener, ListenerId, Outcome, sync::lock};
+use crate::{ExclusionId, Listener, ListenerId, Outcome};
 
 /// Listeners and exclusions, which may change on a live breaker.
 impl Breaker {
@@ -12,16 +12,17 @@ impl Breaker {
 
     /// Adds a listener that several breakers share.
     pub fn add_shared_listener(&self, listener: Arc<dyn Listener>) -> ListenerId {
+        let interest = listener.interest();
         // The lock orders this against a removal that empties the list.
-        let mut cold = lock(&self.cold);
-        let id = self.listeners.add(listener);
+        let mut cold = self.lock();
+        let id = self.listeners.add(listener, interest);
         self.mark_now(&mut cold);
         id
     }
 
     /// Removes a listener; whether it was there.
     pub fn remove_listener(&self, id: ListenerId) -> bool {
-        let mut cold = lock(&self.cold);
+        let mut cold = self.lock();
         let removed = self.listeners.remove(id);
         self.mark_now(&mut cold);
         removed

@@ -1,19 +1,21 @@
 use std::{ops::Deref, time::Duration};
 
-use super::{Breaker, Cold, Ramp, applying::Times, outcome::Effect};
+use super::{Breaker, Cold, Ramp, applying::Times, locked::Locked, outcome::Effect};
 use crate::{
-    Cause, Opened, Outcome, Permit, Rejected, State, StateChange, TrialOver,
+    Cause, Fault, FaultKind, Opened, Outcome, Permit, Rejected, State, StateChange, TrialOver,
     claim::Claim,
     deadline::micros,
     decide::{self, Gate, Step},
-    sync::{MutexGuard, lock},
+    totals::Event,
     word::Word,
 };
 
 /// How a trial ends.
 #[derive(Clone, Copy)]
 pub(super) enum End {
-    Outcome(Outcome),
+    Success,
+    Failure(Fault),
+    Ignored,
     /// Its caller went away.
     Dropped,
 }
@@ -97,7 +99,7 @@ impl Breaker {
         B: Deref<Target = Breaker>,
     {
         let now = micros(self.time.now());
-        let mut cold = lock(&self.cold);
+        let mut cold = self.lock();
         cold.drop_expired(now);
         self.put_away(&mut cold, now);
         let word = self.word();
@@ -137,7 +139,7 @@ impl Breaker {
         B: Deref<Target = Breaker>,
     {
         let now = micros(self.time.now());
-        let mut cold = lock(&self.cold);
+        let mut cold = self.lock();
         cold.drop_expired(now);
         self.put_away(&mut cold, now);
         let word = self.word();
@@ -161,7 +163,7 @@ impl Breaker {
 
     fn grant<B: Deref<Target = Breaker>>(
         &self,
-        mut cold: MutexGuard<'_, Cold>,
+        mut cold: Locked<'_>,
         owner: B,
         lease: Lease,
         most: u32,
@@ -176,8 +178,15 @@ impl Breaker {
         drop(cold);
         if let Some((from, to)) = changed {
             let (from, to) = (from.state(), to.state());
-            self.tell_change(StateChange { from, to, cause: Cause::TrialStarted, remote: false });
+            self.tell_change(StateChange {
+                from,
+                to,
+                cause: Cause::TrialStarted,
+                remote: false,
+                fault: None,
+            });
         }
+        self.count(Event::Trial);
         self.tell_before_call(word);
         Permit::with_claim(owner, word.ticket(), Claim::trial(id))
     }
@@ -190,7 +199,7 @@ impl Breaker {
             return Claim::started(now);
         }
         if let Some(trial) = claim.as_trial() {
-            lock(&self.cold).trials.begin_call(trial, now);
+            self.lock().trials.begin_call(trial, now);
         }
         claim
     }
@@ -198,7 +207,7 @@ impl Breaker {
     /// The storage said when to ask for a trial again: until then calls are rejected from memory.
     pub fn defer_trial(&self, left: Duration) {
         let now = micros(self.time.now());
-        let _cold = lock(&self.cold);
+        let _cold = self.lock();
         if self.word().state() != State::Closed {
             self.set_due(now.saturating_add(micros(left)));
         }
@@ -208,14 +217,14 @@ impl Breaker {
     /// told of, as if this breaker stood alone. Nothing, unless the circuit is half-open.
     pub fn count_trial_success(&self) {
         let now = micros(self.time.now());
-        let mut cold = lock(&self.cold);
+        let mut cold = self.lock();
         self.put_away(&mut cold, now);
         let word = self.word();
         if word.state() != State::HalfOpen {
             return;
         }
         let epoch = word.epoch();
-        let change = self.apply_trial(&mut cold, now, epoch, Outcome::Success);
+        let change = self.apply_trial(&mut cold, (now, epoch), Outcome::Success, None);
         drop(cold);
         if let Some((change, _)) = change {
             self.tell_change(change);
@@ -226,7 +235,7 @@ impl Breaker {
     /// that was slow is a failure where slow calls open the circuit.
     pub(super) fn settle_trial(&self, epoch: u64, id: u64, end: End) -> Effect {
         let now = micros(self.time.now());
-        let mut cold = lock(&self.cold);
+        let mut cold = self.lock();
         self.put_away(&mut cold, now);
         let word = self.word();
         if word.epoch() != epoch {
@@ -237,15 +246,20 @@ impl Breaker {
             return Effect::NONE;
         }
         let took = now.saturating_sub(trial.started);
-        let outcome = match end {
+        let failed = |kind| (Outcome::Failure, Some(Fault::new(kind)));
+        let (outcome, fault) = match end {
             // The state stays in a mode that counts nothing: the place is given back, and that is
             // all.
-            _ if !word.counts() => Outcome::Ignored,
-            End::Outcome(Outcome::Success) if self.is_slow(took) => Outcome::Failure,
-            End::Outcome(outcome) => outcome,
-            End::Dropped if cold.is_abandoned(took) => Outcome::Failure,
-            End::Dropped => Outcome::Ignored,
+            _ if !word.counts() => (Outcome::Ignored, None),
+            End::Success if self.is_slow(took) => failed(FaultKind::Slow),
+            End::Success => (Outcome::Success, None),
+            End::Failure(fault) => (Outcome::Failure, Some(fault)),
+            End::Dropped if cold.is_abandoned(took) => failed(FaultKind::Abandoned),
+            End::Ignored | End::Dropped => (Outcome::Ignored, None),
         };
+        if let Some(fault) = fault {
+            self.last_fault.note(fault);
+        }
         let change = match (outcome, trial.token) {
             // The storage counts it, and may close; until it answers nobody else needs to try.
             (Outcome::Success, Some(_)) => None,
@@ -253,16 +267,16 @@ impl Breaker {
                 self.set_due(cold.next_due());
                 None
             }
-            _ => self.apply_trial(&mut cold, now, epoch, outcome),
+            _ => self.apply_trial(&mut cold, (now, epoch), outcome, fault),
         };
         drop(cold);
         let open_time = change.map_or(Duration::ZERO, |(_, rejected)| rejected.retry_after());
         match (&self.replica, trial.token) {
             (Some(replica), Some(token)) => {
-                replica.trial_over(TrialOver::new(token, outcome, open_time));
+                replica.trial_over(TrialOver::new(token, outcome, open_time).fault(fault));
             }
             (Some(replica), None) if outcome == Outcome::Failure => {
-                replica.tripped(Opened::new(Cause::TrialFailed, open_time));
+                replica.tripped(Opened::new(Cause::TrialFailed, open_time).fault(fault));
             }
             _ => {}
         }
@@ -271,10 +285,10 @@ impl Breaker {
 
     fn apply_trial(
         &self,
-        cold: &mut MutexGuard<'_, Cold>,
-        now: u64,
-        epoch: u64,
+        cold: &mut Cold,
+        (now, epoch): (u64, u64),
         outcome: Outcome,
+        fault: Option<Fault>,
     ) -> Option<(StateChange, Rejected)> {
         let threshold = cold.policy.success_threshold();
         let step = |word: Word| match outcome {
@@ -295,9 +309,10 @@ impl Breaker {
         if let Some((from, to)) = changed {
             if outcome == Outcome::Failure {
                 cold.failed_trials = failed_trials;
+                cold.blame_call(cause, fault);
             }
             let (from, to) = (from.state(), to.state());
-            let change = StateChange { from, to, cause, remote: false };
+            let change = StateChange { from, to, cause, remote: false, fault };
             return Some((change, Rejected::new(to, due - now)));
         }
         loop {

@@ -3,13 +3,14 @@
 use super::{
     Call, Counts, Judgement,
     age::Age,
-    rows::Rows,
-    seat::ROWS,
     slot::{Change, Slot, Sums},
     slots::Slots,
     tally::{Tally, since},
 };
-use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, Ordering, lock};
+use crate::{
+    seats::{ROWS, Rows},
+    sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, Ordering, lock},
+};
 
 /// A ring with a slot for each of the last calls, the sums of what is in the slots, and the place
 /// of the next call.
@@ -17,7 +18,7 @@ use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, Ordering, lock};
 /// A call takes a place, goes into the slot there, and changes the sums by what it brings and what
 /// it found. So the sums are what the slots hold when nobody is at it. Two things spare most calls
 /// this. A ring that is full of calls that were well is the same after one more. And a thread that
-/// has a [seat](super::seat) to itself keeps the successes back by which it changes a full ring, up to
+/// has a [seat](crate::seats) to itself keeps the successes back by which it changes a full ring, up to
 /// a [sixteenth](most_kept_back) of it, and brings them in with the next call that failed or was slow,
 /// before that call.
 ///

@@ -1,7 +1,7 @@
 //! The window that rates are taken over: lock-free, at constant cost a call.
 //!
 //! Each thread counts most of its calls by itself, and writes nothing that another thread writes to:
-//! see [`seat`]. Nobody empties a window: what is counted says which *era* it is of, from the
+//! see [`seats`](crate::seats). Nobody empties a window: what is counted says which *era* it is of, from the
 //! circuit's epoch and how often the window has changed its shape, and what is of another era is not
 //! found.
 
@@ -9,8 +9,6 @@ mod age;
 mod bucket;
 mod calls;
 mod counts;
-mod rows;
-mod seat;
 mod slot;
 mod slots;
 mod stamp;

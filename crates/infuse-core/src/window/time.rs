@@ -6,11 +6,12 @@ use super::{
     Call, Counts, Judgement,
     age::Age,
     bucket::{Buckets, RING},
-    rows::Rows,
-    seat::ROWS,
     stamp::{MOST, Stamped, Stretch},
 };
-use crate::sync::{AtomicU64, Mutex, Ordering, fence, lock};
+use crate::{
+    seats::{ROWS, Rows},
+    sync::{AtomicU64, Mutex, Ordering, fence, lock},
+};
 
 /// Into how many buckets a window is cut. The newest is still filling, so that what is counted
 /// spans between nine and ten tenths of the window: a bucket falls out whole.

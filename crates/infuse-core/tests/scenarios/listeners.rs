@@ -1,6 +1,9 @@
 //! What listeners are told, and in which order.
 
-use infuse_core::{Breaker, Listener, Rejected, State, StateChange};
+use infuse_core::{
+    Admission, Breaker, Interest, Listener, Mode, ModeChange, Outcome, Override, Rejected, State,
+    StateChange,
+};
 
 use crate::support::*;
 
@@ -80,7 +83,7 @@ fn rejections_while_a_trial_is_under_way() {
     rejected(&breaker);
     assert_eq!(heard.take(), ["rejected half-open 0ns"]);
     drop(trial);
-    assert!(heard.take().is_empty(), "an ignored call is told of no more");
+    assert_eq!(heard.take(), ["ignored"]);
 }
 
 #[test]
@@ -106,14 +109,14 @@ fn failures_without_an_error_value() {
 }
 
 #[test]
-fn late_outcomes_are_not_told() {
+fn late_outcomes_are_told_as_ignored() {
     let (heard, breaker, _) = recorded(three());
     let (one, other) = (breaker.try_permit().unwrap(), breaker.try_permit().unwrap());
     trip(&breaker);
     heard.take();
     one.success();
     other.failure();
-    assert!(heard.take().is_empty());
+    assert_eq!(heard.take(), ["ignored", "ignored"]);
 }
 
 #[test]
@@ -189,4 +192,164 @@ fn a_listener_may_use_the_breaker_as_anyone_may() {
     }
     assert_eq!(heard.take(), ["open", "closed"]);
     assert_eq!(counts(&breaker), (State::Closed, 0, 0));
+}
+
+/// Hears of changes alone.
+struct Changes(Recorder);
+
+impl Listener for Changes {
+    fn before_call(&self, breaker: &Breaker) {
+        self.0.before_call(breaker);
+    }
+
+    fn success(&self, breaker: &Breaker) {
+        self.0.success(breaker);
+    }
+
+    fn failure(&self, breaker: &Breaker, error: Option<&(dyn std::error::Error + 'static)>) {
+        self.0.failure(breaker, error);
+    }
+
+    fn state_change(&self, breaker: &Breaker, change: &StateChange) {
+        Listener::state_change(&self.0, breaker, change);
+    }
+
+    fn ignored(&self, breaker: &Breaker) {
+        self.0.ignored(breaker);
+    }
+
+    fn mode_change(&self, _: &Breaker, change: &ModeChange) {
+        self.0.note(format!("mode {} > {}", change.from, change.to));
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::Changes
+    }
+
+    fn would_reject(&self, breaker: &Breaker, rejected: Rejected) {
+        self.0.would_reject(breaker, rejected);
+    }
+
+    fn rejected(&self, breaker: &Breaker, rejected: Rejected) {
+        Listener::rejected(&self.0, breaker, rejected);
+    }
+}
+
+/// Every event that there is: what is heard of it is left in the recorder.
+fn live_through_everything(breaker: &Breaker, clock: &infuse_core::ManualClock) {
+    succeed(breaker).unwrap();
+    breaker.try_permit().unwrap().settle(Outcome::Ignored);
+    trip(breaker);
+    rejected(breaker);
+    breaker.set_mode(Mode::Observe);
+    succeed(breaker).unwrap();
+    breaker.set_mode(Mode::Enabled);
+    clock.advance(RESET);
+    succeed(breaker).unwrap();
+    assert_eq!(counts(breaker), (State::Closed, 0, 0));
+}
+
+#[test]
+fn a_listener_to_changes_hears_of_no_call_and_makes_none_slower() {
+    let changes = [
+        "closed > open failures",
+        "mode enabled > observe",
+        "mode observe > enabled",
+        "open > half-open trial-started",
+        "half-open > closed trial-succeeded",
+    ];
+    let (built, added) = (Recorder::default(), Recorder::default());
+    let (breaker, clock) = build(three(), |builder| builder.listener(Changes(built.clone())));
+    assert!(breaker.quiet_permit().is_some(), "nobody watches a call");
+    let id = breaker.add_listener(Changes(added.clone()));
+    assert!(breaker.quiet_permit().is_some() && breaker.has_listeners());
+    live_through_everything(&breaker, &clock);
+    assert_eq!(
+        (built.take(), added.take()),
+        (changes.map(String::from).into(), changes.map(String::from).into())
+    );
+
+    // Beside one that hears everything, it hears no more than before.
+    let all = Recorder::default();
+    let everything = breaker.add_listener(all.clone());
+    assert!(breaker.quiet_permit().is_none());
+    live_through_everything(&breaker, &clock);
+    assert_eq!(built.take(), changes);
+    assert!(all.take().len() > 10);
+    breaker.remove_listener(everything);
+    assert!(breaker.quiet_permit().is_some());
+    breaker.remove_listener(id);
+    breaker.open();
+    assert_eq!(built.take(), ["closed > open manual"]);
+    assert_eq!(added.take().len(), changes.len());
+}
+
+/// What became of a permit before it ended.
+const MEANWHILE: [fn(&Breaker, &infuse_core::ManualClock); 6] = [
+    |_, _| {},
+    |breaker, _| breaker.open(),
+    |breaker, _| breaker.close(),
+    |breaker, _| breaker.set_mode(Mode::Disabled),
+    |breaker, _| breaker.set_override(Some(Override::new(Mode::Isolated))),
+    // Longer than any lease.
+    |_, clock| clock.advance(100 * RESET),
+];
+
+const ENDS: [fn(infuse_core::Permit<&Breaker>); 5] = [
+    |permit| permit.success(),
+    |permit| permit.failure(),
+    |permit| permit.settle(Outcome::Ignored),
+    |permit| drop(permit),
+    |permit| drop(now(permit.run(async || Err::<(), _>(Broken)))),
+];
+
+fn now<T>(future: impl Future<Output = T>) -> T {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        std::task::Poll::Ready(output) => output,
+        std::task::Poll::Pending => panic!("it waits"),
+    }
+}
+
+#[test]
+fn each_call_that_was_let_through_is_told_of_and_counted_once_more() {
+    for policy in [three(), three().failure_rate(0.5).abandoned_after(SECOND)] {
+        for meanwhile in MEANWHILE {
+            for end in ENDS {
+                for kind in 0..3 {
+                    let heard = Recorder::default();
+                    let (breaker, clock) =
+                        build(policy.clone(), |builder| builder.listener(heard.clone()).totals());
+                    let permit = match kind {
+                        0 => breaker.try_permit().unwrap(),
+                        _ => {
+                            breaker.open();
+                            clock.advance(RESET);
+                            assert!(matches!(breaker.admit(), Admission::TrialDue));
+                            let epoch = breaker.snapshot().epoch;
+                            if kind == 1 {
+                                breaker.try_permit().unwrap()
+                            } else {
+                                breaker.begin_shared_trial(&*breaker, 1, RESET, epoch).unwrap()
+                            }
+                        }
+                    };
+                    assert_eq!(heard.take().last().unwrap(), "before_call");
+                    let before = breaker.totals().unwrap();
+                    assert_eq!((before.success, before.failure, before.ignored), (0, 0, 0));
+                    meanwhile(&breaker, &clock);
+                    heard.take();
+                    end(permit);
+                    let after = breaker.totals().unwrap();
+                    let counts = [after.success, after.failure, after.ignored];
+                    let told = heard.take();
+                    let told = ["success", "failure", "ignored"]
+                        .map(|what| told.iter().filter(|it| it.starts_with(what)).count() as u64);
+                    assert_eq!(counts.iter().sum::<u64>(), 1);
+                    assert_eq!(told, counts);
+                    assert_eq!(after.trials, u64::from(kind > 0));
+                }
+            }
+        }
+    }
 }

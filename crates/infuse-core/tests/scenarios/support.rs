@@ -7,8 +7,8 @@ use std::{
 };
 
 use infuse_core::{
-    Breaker, BreakerBuilder, CallError, Cause, Listener, ManualClock, Opened, Origin, Policy,
-    PolicyBuilder, Ramp, Rejected, Replica, Shared, State, StateChange, TrialOver,
+    Breaker, BreakerBuilder, CallError, Cause, Fault, Listener, ManualClock, Opened, Origin,
+    Policy, PolicyBuilder, Ramp, Rejected, Replica, Shared, State, StateChange, TrialOver,
 };
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -91,6 +91,7 @@ pub(crate) fn view(state: State) -> Shared {
         remote: true,
         failed_trials: 0,
         ramp: Ramp::default(),
+        tripped: None,
     }
 }
 
@@ -133,6 +134,10 @@ impl Listener for Recorder {
         self.note(format!("{} > {} {}{remote}", change.from, change.to, change.cause.as_str()));
     }
 
+    fn ignored(&self, _: &Breaker) {
+        self.note("ignored");
+    }
+
     fn rejected(&self, _: &Breaker, rejected: Rejected) {
         self.note(format!("rejected {} {:?}", rejected.reason(), rejected.retry_after()));
     }
@@ -143,7 +148,7 @@ impl Listener for Recorder {
 }
 
 impl Replica for Recorder {
-    fn counted(&self, failures: u32, origin: Origin) {
+    fn counted(&self, failures: u32, origin: Origin, _: Option<Fault>) {
         let local = if origin == Origin::Local { " local" } else { "" };
         self.note(format!("counted {failures}{local}"));
     }

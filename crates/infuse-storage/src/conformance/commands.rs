@@ -6,7 +6,7 @@ use super::{
     expect::{self, Verdict},
     subject::{LONG, SHORT, Subject},
 };
-use crate::{Command, Presented};
+use crate::{Command, Note, Presented};
 
 const STATES: [State; 3] = [State::Closed, State::Open, State::HalfOpen];
 
@@ -29,7 +29,7 @@ pub(super) async fn open_time(circuit: &Subject<'_>) -> Verdict {
     let found = circuit.put(State::Open).await?;
     expect::left_of("the time left", found.time_left, LONG)?;
     let mut command = circuit.command(State::Open);
-    command.command = Command::Put { state: State::Open, open_time: SHORT };
+    command.command = Command::Put { state: State::Open, open_time: SHORT, note: Note::new() };
     let found = circuit.control(command).await?;
     expect::at_most("the time left", found.time_left, SHORT)?;
     circuit.pass(SHORT).await;

@@ -2,7 +2,7 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use infuse_core::{Counts, Override, Ramp, State};
 
-use crate::{LeaseAnswer, Suspicion, View};
+use crate::{LeaseAnswer, Opening, Suspicion, View};
 
 /// What came of a case: what differs, if something does.
 pub(super) type Verdict<T = ()> = Result<T, String>;
@@ -55,6 +55,10 @@ pub(super) fn unchanged(found: &View, before: &View) -> Verdict {
             Arc::new(it)
         }),
         counts: Counts::NONE,
+        provenance: view
+            .provenance
+            .as_ref()
+            .map(|it| Arc::new(Opening { ago: Duration::ZERO, ..Opening::clone(it) })),
         ..view.clone()
     };
     equal("the circuit", timeless(found), timeless(before))

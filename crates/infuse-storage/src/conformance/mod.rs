@@ -42,9 +42,11 @@ mod commands;
 mod expect;
 mod failed_trials;
 mod hold_offs;
+mod instances;
 mod leases;
 mod mending;
 mod overrides;
+mod provenance;
 mod pushes;
 mod rates;
 mod reporters;
@@ -348,6 +350,27 @@ static CASES: &[Case] = cases! {
         mended_as_newer: "the override of a newer circuit holds, or that it has none",
         not_mended: "at an equal generation, or a newer one, the storage's override holds",
     }
+    provenance {
+        tripped: "what opened a circuit is its cause, its process and what went wrong",
+        closed: "a closed circuit says nothing of what opened it, and begins anew",
+        trials: "a trial that failed renews what went wrong, and nothing else",
+        trip_of_half_open: "a trip of a half-open circuit renews what went wrong, and nothing else",
+        second: "a trip that does not open changes nothing of it",
+        faults: "any fault is kept, and none too",
+        rates: "a rate that opens says what went wrong",
+        suspicion: "a suspicion that comes true says what went wrong",
+        by_hand: "whoever opens it by hand begins anew, and says who and why",
+        half_open_by_hand: "putting a circuit half-open keeps what opened it",
+        notes: "every command says who and why, until the next change",
+        any_text: "a note can be any text, and is cut when it is too long",
+        seeded: "a seed that opens begins anew",
+        overrides: "an override leaves what opened the circuit, and the note",
+        mended: "what opened a lost circuit is mended by every verb of one who knows it",
+        mended_from_the_record: "what an older record says opened the circuit holds if nothing is presented",
+        mended_to_closed: "nothing opened a circuit that is closed by mending",
+        mended_by_nobody: "a mended circuit of which nobody knows more was adopted",
+        not_mended: "at an equal generation, or a newer one, the storage's holds",
+    }
     pushes {
         every_change: "every change is pushed, in order",
         given_back: "a lease that is given back is pushed",
@@ -355,5 +378,17 @@ static CASES: &[Case] = cases! {
         mended: "a mended record is pushed",
         quiet: "what changes nothing is not pushed",
         all_watchers: "all watchers hear",
+    }
+    instances {
+        said: "what participants say is told, with how long ago they said so",
+        replaced: "what a participant says takes the place of what it said before",
+        groups: "groups of any name know nothing of each other",
+        ends: "what is said ends by itself",
+        renewed: "what is said again lasts anew",
+        withdrawn: "what is withdrawn is gone, and what others say stays",
+        any_text: "any text is told as it was said",
+        too_long: "a text that is too long is refused, and the one before stays",
+        many: "many participants may speak",
+        apart: "what is said changes no circuit, and is not pushed",
     }
 };

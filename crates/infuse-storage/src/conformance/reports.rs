@@ -96,10 +96,10 @@ pub(super) async fn first_again(circuit: &Subject<'_>) -> Verdict {
     let closed = Presented::from(&circuit.put(State::Closed).await?);
     circuit.report(closed, circuit.me, 2).await?;
     circuit.report(closed, circuit.me, 0).await?;
-    circuit.pass(SHORT).await;
+    circuit.pass(2 * SHORT).await;
     circuit.report(closed, circuit.me, 4).await?;
     // Later than the failures that were taken away, and earlier than those that count.
     let mut look = Look::new(circuit.key.clone(), closed);
-    look.last_success = Some(SHORT / 2);
+    look.last_success = Some(SHORT);
     expect::equal("the failures", circuit.look_by(look).await?.failures, 4)
 }

@@ -10,8 +10,8 @@ use infuse_core::{Outcome, State};
 
 use super::{Harness, expect::Verdict};
 use crate::{
-    CircuitKey, Clear, Control, LeaseAnswer, LeaseRequest, Look, Presented, ProcessId, Report,
-    Seed, Settle, Storage, StorageError, SuspicionId, Token, Trip, View,
+    Announcement, CircuitKey, Clear, Control, Instance, LeaseAnswer, LeaseRequest, Look, Presented,
+    ProcessId, Report, Seed, Settle, Storage, StorageError, SuspicionId, Token, Trip, View,
 };
 
 /// A time that does not end while a case runs.
@@ -153,6 +153,31 @@ impl<'a> Subject<'a> {
 
     pub(super) async fn seed(&self, seed: Seed) -> Verdict<View> {
         one("seed", self.storage.seed(&[seed]).await)
+    }
+
+    // The verbs about groups.
+
+    /// Says something for long, in the group that has the circuit's name.
+    pub(super) fn saying(&self, process: ProcessId, text: &str) -> Announcement {
+        Announcement::new(self.key.as_str(), process, text, LONG)
+    }
+
+    pub(super) async fn announce(&self, announcement: Announcement) -> Verdict {
+        let done = self.storage.announce(&announcement).await;
+        done.map_err(|error| format!("announce: {}", said(&error)))
+    }
+
+    pub(super) async fn withdraw(&self, group: &str, process: ProcessId) -> Verdict {
+        let done = self.storage.withdraw(group, process).await;
+        done.map_err(|error| format!("withdraw: {}", said(&error)))
+    }
+
+    /// What is said in a group, in the order of the participants.
+    pub(super) async fn instances(&self, group: &str) -> Verdict<Vec<Instance>> {
+        let all = self.storage.instances(group).await;
+        let mut all = all.map_err(|error| format!("instances: {}", said(&error)))?;
+        all.sort_by_key(|instance| instance.process);
+        Ok(all)
     }
 
     // What cases begin with.

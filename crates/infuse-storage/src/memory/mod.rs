@@ -1,5 +1,6 @@
 //! The embedded storage.
 
+mod instances;
 pub(crate) mod record;
 
 use std::{
@@ -11,10 +12,13 @@ use std::{
 use infuse_core::TimeSource;
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use self::record::{Effect, Record};
+use self::{
+    instances::Instances,
+    record::{Effect, Record},
+};
 use crate::{
-    CircuitKey, Clear, Control, LeaseAnswer, LeaseRequest, Look, Report, Seed, Settle,
-    StorageError, Trip, View,
+    Announcement, CircuitKey, Clear, Control, Instance, LeaseAnswer, LeaseRequest, Look, ProcessId,
+    Report, Seed, Settle, StorageError, Trip, View,
     hub::lock,
     storage::{BoxFuture, Event, Storage, Watch},
 };
@@ -27,7 +31,7 @@ const SWEEP_FROM: usize = 1024;
 /// Keeps circuits in this process. Clones share what they keep, so several applications in one
 /// process can share circuits.
 ///
-/// It never fails.
+/// It fails for nothing but an announcement that is too long.
 #[derive(Debug, Clone)]
 pub struct MemoryStorage(Arc<Shared>);
 
@@ -35,6 +39,7 @@ pub struct MemoryStorage(Arc<Shared>);
 struct Shared {
     time: TimeSource,
     records: Mutex<Records>,
+    instances: Mutex<Instances>,
     events: broadcast::Sender<Event>,
 }
 
@@ -56,6 +61,7 @@ impl MemoryStorage {
         Self(Arc::new(Shared {
             time: clock.into(),
             records: Mutex::new(Records { by_key: HashMap::new(), sweep_at: SWEEP_FROM }),
+            instances: Mutex::default(),
             events: broadcast::channel(BACKLOG).0,
         }))
     }
@@ -63,6 +69,7 @@ impl MemoryStorage {
     /// Forgets everything, as a storage does that is restarted empty. Nobody is told.
     pub fn forget_all(&self) {
         self.records().by_key.clear();
+        lock(&self.0.instances).clear();
     }
 
     fn records(&self) -> MutexGuard<'_, Records> {
@@ -195,6 +202,36 @@ impl Storage for MemoryStorage {
         Box::pin(async { Ok(()) })
     }
 
+    fn announce<'a>(&'a self, said: &'a Announcement) -> BoxFuture<'a, Result<(), StorageError>> {
+        Box::pin(async {
+            said.check()?;
+            let now = self.0.time.now();
+            lock(&self.0.instances).announce(said, now);
+            Ok(())
+        })
+    }
+
+    fn withdraw<'a>(
+        &'a self,
+        group: &'a str,
+        process: ProcessId,
+    ) -> BoxFuture<'a, Result<(), StorageError>> {
+        Box::pin(async move {
+            lock(&self.0.instances).withdraw(group, process);
+            Ok(())
+        })
+    }
+
+    fn instances<'a>(
+        &'a self,
+        group: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Instance>, StorageError>> {
+        Box::pin(async {
+            let now = self.0.time.now();
+            Ok(lock(&self.0.instances).of(group, now))
+        })
+    }
+
     fn watch(&self) -> BoxFuture<'_, Result<Box<dyn Watch>, StorageError>> {
         let events = self.0.events.subscribe();
         Box::pin(async { Ok(Box::new(MemoryWatch(events)) as Box<dyn Watch>) })
@@ -221,7 +258,7 @@ mod tests {
     use infuse_core::{ManualClock, State};
 
     use super::*;
-    use crate::{Presented, ProcessId, Token};
+    use crate::{Presented, Token};
 
     const HOUR: Duration = Duration::from_secs(60 * 60);
 

@@ -40,6 +40,7 @@
 //!   they know: the plain keys, strangers' failure counts, rubbish.
 //! - Threads: a process does one thing at a time.
 //! - Rates, ramps, open times that grow, modes but for `isolated`, failures of our own side.
+//! - What opened a circuit, who changed it and why, which decides nothing.
 //! - Budgets and pace, expiry of records, thresholds that differ or change, clocks that run
 //!   differently, `success_threshold` above 1, calls that span a change of state.
 //! - A storage that lost writes may give a generation out twice, and do again what it did. Then a

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     SuspicionId, View,
-    memory::record::{Effect, Record},
+    memory::record::{Effect, Record, Why},
 };
 
 /// How many pushes are under way to a process at most: the oldest are lost.
@@ -129,7 +129,7 @@ impl World {
         }
         let before = Rc::clone(record);
         let after = Rc::make_mut(record);
-        after.change(now, state, Cause::Adopted, None);
+        after.change(now, state, Why::new(Cause::Adopted, None));
         if state == State::Open {
             after.open_until = now + span(self.setting.reset);
         }

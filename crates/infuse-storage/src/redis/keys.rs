@@ -35,6 +35,14 @@ impl Keys {
         }
     }
 
+    /// Where the participants of a group say what they are.
+    pub(super) fn instances(&self, group: &str) -> String {
+        match self.layout {
+            KeyLayout::Infuse => format!("infuse:instances:{group}"),
+            KeyLayout::Pybreaker => format!("{group}:pybreaker:instances"),
+        }
+    }
+
     /// The circuits whose keys begin like this. On a cluster there may be two: `a` and `{a}`.
     pub(super) fn circuits_of(&self, prefix: &str) -> Vec<CircuitKey> {
         let tagged = match self.layout {
@@ -125,6 +133,8 @@ mod tests {
         assert_eq!(pybreaker.of(&circuit)[0], "development:payments:pybreaker:state");
         assert_eq!(infuse.probe(), "infuse:probe");
         assert_eq!(pybreaker.probe(), "infuse:pybreaker:probe");
+        assert_eq!(infuse.instances("a"), "infuse:instances:a");
+        assert_eq!(pybreaker.instances("a"), "a:pybreaker:instances");
     }
 
     #[test]

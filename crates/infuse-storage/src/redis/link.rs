@@ -1,4 +1,4 @@
-use std::{fmt, time::Duration};
+use std::{fmt, future::Future, time::Duration};
 
 use deadpool::managed::{Manager, Object, Pool, PoolError, Timeouts};
 use deadpool_redis::{
@@ -145,6 +145,27 @@ impl Link {
                 Lanes::Cluster(pair) => apart(pair.of(lane), lane, script, runs).await,
             }
         };
+        self.in_time(running).await
+    }
+
+    /// All of a hash; nothing if the key is of another type. Within the limit, as [`run`](Self::run).
+    pub(super) async fn hash(&self, lane: Lane, key: &str) -> Result<Value, StorageError> {
+        let mut command = cmd("HGETALL");
+        command.arg(key);
+        self.in_time(async {
+            match &self.lanes {
+                Lanes::Standalone(pair) => read(pair.of(lane), lane, &command).await,
+                Lanes::Sentinel(pair) => read(pair.of(lane), lane, &command).await,
+                Lanes::Cluster(pair) => read(pair.of(lane), lane, &command).await,
+            }
+        })
+        .await
+    }
+
+    async fn in_time<T>(
+        &self,
+        running: impl Future<Output = Result<T, StorageError>>,
+    ) -> Result<T, StorageError> {
         timeout(self.limit, running).await.unwrap_or(Err(StorageError::TimedOut(self.limit)))
     }
 }
@@ -214,11 +235,11 @@ where
         }
         pipeline
     };
-    let connection = connection.as_mut();
-    let mut answers = send(By::Hash).query_async(connection).await;
+    let mut answers = send(By::Hash).query_async(connection.as_mut()).await;
     if answers.as_ref().is_err_and(is_unknown_script) {
-        answers = send(By::Text).query_async(connection).await;
+        answers = send(By::Text).query_async(connection.as_mut()).await;
     }
+    drop(connection);
     doubts.dispel(answers)
 }
 
@@ -235,9 +256,9 @@ where
 {
     let doubts = Doubts { pool, unfounded: false };
     let mut connection = Connection::get(pool, lane).await?;
-    let connection = &*connection.as_mut();
+    let shared = &*connection.as_mut();
     let asking = runs.into_iter().map(|run| {
-        let mut connection = connection.clone();
+        let mut connection = shared.clone();
         async move {
             let answer = run.command(script, By::Hash).query_async(&mut connection).await;
             match answer {
@@ -249,7 +270,24 @@ where
         }
     });
     let answers = stream::iter(asking).buffered(AT_ONCE).try_collect().await;
+    drop(connection);
     doubts.dispel(answers)
+}
+
+/// Sends a command that reads a key.
+async fn read<M>(pool: &Pool<M>, lane: Lane, command: &Cmd) -> Result<Value, StorageError>
+where
+    M: Manager<Error = RedisError> + 'static,
+    M::Type: ConnectionLike + Clone + Send + Sync,
+{
+    let doubts = Doubts { pool, unfounded: false };
+    let mut connection = Connection::get(pool, lane).await?;
+    let answer = command.query_async(connection.as_mut()).await;
+    drop(connection);
+    doubts.dispel(match answer {
+        Err(error) if error.code() == Some("WRONGTYPE") => Ok(Value::Nil),
+        answer => answer,
+    })
 }
 
 /// How a script is named.
@@ -317,10 +355,9 @@ struct Doubts<'a, M: Manager> {
 }
 
 impl<M: Manager> Doubts<'_, M> {
-    fn dispel(
-        mut self,
-        answers: Result<Vec<Value>, RedisError>,
-    ) -> Result<Vec<Value>, StorageError> {
+    /// To be asked when the connection is back in the pool, where it is thrown away: one that is
+    /// dead would else be taken again and again.
+    fn dispel<T>(mut self, answers: Result<T, RedisError>) -> Result<T, StorageError> {
         self.unfounded = answers.is_ok();
         answers.map_err(StorageError::unavailable)
     }

@@ -32,6 +32,11 @@
 //! into braces unless it has a hash tag, so that the keys of a circuit share a slot; `a` and `{a}`
 //! are one circuit there, which is known as `a` to those who listen.
 //!
+//! What the participants of a group [announce](crate::Storage::announce) stands in one hash,
+//! `infuse:instances:<group>` or `<group>:pybreaker:instances`, with two fields for each of them. It
+//! goes when all has ended; what has ended before is dropped by an announcement, at intervals as
+//! long as one holds. Asking for it writes nothing, and takes Redis as long as to send all of it.
+//!
 //! Times are kept in microseconds and cut at 31 years.
 //!
 //! The record of a circuit takes some hundred bytes. Where processes go by rates it takes up to
@@ -101,11 +106,13 @@ mod config;
 mod keys;
 mod link;
 mod managers;
+mod reason;
 mod scripts;
 mod servers;
 mod storage;
 mod watch;
 
+pub(crate) use self::reason::kind;
 pub use self::{
     config::{KeyLayout, RedisConfig, RedisConfigError, RedisMode},
     storage::RedisStorage,

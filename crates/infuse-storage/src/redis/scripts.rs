@@ -1,4 +1,4 @@
-//! The scripts: for each verb one, made of what all have in common and what the verb does.
+//! The scripts: for each verb one, made of what others have in common with it and what it does.
 
 use super::link::Script;
 
@@ -10,6 +10,7 @@ const PRELUDE: &str = concat!(
     include_str!("lua/values.lua"),
     include_str!("lua/limits.lua"),
     include_str!("lua/override.lua"),
+    include_str!("lua/opening.lua"),
     include_str!("lua/buckets.lua"),
     include_str!("lua/fields.lua"),
     include_str!("lua/load.lua"),
@@ -37,6 +38,9 @@ pub(super) struct Scripts {
     pub(super) control: Script,
     pub(super) seed: Script,
     pub(super) probe: Script,
+    pub(super) announce: Script,
+    pub(super) withdraw: Script,
+    pub(super) time: Script,
 }
 
 impl Scripts {
@@ -52,6 +56,7 @@ impl Scripts {
 
     fn on_clock(clock: &str) -> Self {
         let script = |verb| Script::new([clock, PRELUDE, verb, RUN].concat());
+        let with_clock = |verb| Script::new([clock, verb].concat());
         Self {
             look: script(include_str!("lua/look.lua")),
             report: script(include_str!("lua/report.lua")),
@@ -62,6 +67,9 @@ impl Scripts {
             control: script(include_str!("lua/control.lua")),
             seed: script(include_str!("lua/seed.lua")),
             probe: Script::new(include_str!("lua/probe.lua").to_owned()),
+            announce: with_clock(include_str!("lua/announce.lua")),
+            withdraw: Script::new(include_str!("lua/withdraw.lua").to_owned()),
+            time: with_clock(include_str!("lua/time.lua")),
         }
     }
 }

@@ -12,7 +12,7 @@ use deadpool_redis::redis;
 
 use super::{
     RedisConfig, RedisConfigError, RedisMode,
-    codec::{Answer, Arguments, Verb, decode_answers},
+    codec::{Answer, Arguments, Verb, decode_answers, decode_instances, micros},
     keys::Keys,
     link::{Lane, Link, Run, Script},
     scripts::Scripts,
@@ -20,8 +20,8 @@ use super::{
     watch::{self, RedisWatch},
 };
 use crate::{
-    CircuitKey, Clear, Control, LeaseAnswer, LeaseRequest, Look, Report, Seed, Settle,
-    StorageError, Trip, View,
+    Announcement, CircuitKey, Clear, Control, Instance, LeaseAnswer, LeaseRequest, Look, ProcessId,
+    Report, Seed, Settle, StorageError, Trip, View,
     storage::{BoxFuture, Storage, Watch},
 };
 
@@ -120,6 +120,18 @@ impl RedisStorage {
         answers.into_iter().collect::<Option<_>>().ok_or_else(too_few)
     }
 
+    /// Does something to a group.
+    async fn about(
+        &self,
+        script: &Script,
+        group: &str,
+        args: Vec<String>,
+    ) -> Result<redis::Value, StorageError> {
+        let run = Run { keys: vec![self.0.keys.instances(group)], args };
+        let mut values = self.0.link.run(Lane::Background, script, vec![run]).await?;
+        values.pop().ok_or_else(|| StorageError::Answer("none".to_owned()))
+    }
+
     async fn views<V: Verb>(
         &self,
         lane: Lane,
@@ -205,6 +217,36 @@ impl Storage for RedisStorage {
             let probe = |lane| self.0.link.run(lane, &self.0.scripts.probe, run());
             // Both ways have to be there, and are afterwards.
             tokio::try_join!(probe(Lane::Background), probe(Lane::Lease)).map(drop)
+        })
+    }
+
+    fn announce<'a>(&'a self, said: &'a Announcement) -> BoxFuture<'a, Result<(), StorageError>> {
+        Box::pin(async {
+            said.check()?;
+            let lasting = micros(said.lasting).to_string();
+            let args = vec![said.process.to_string(), lasting, said.text.to_string()];
+            self.about(&self.0.scripts.announce, &said.group, args).await.map(drop)
+        })
+    }
+
+    fn withdraw<'a>(
+        &'a self,
+        group: &'a str,
+        process: ProcessId,
+    ) -> BoxFuture<'a, Result<(), StorageError>> {
+        let args = vec![process.to_string()];
+        Box::pin(async { self.about(&self.0.scripts.withdraw, group, args).await.map(drop) })
+    }
+
+    fn instances<'a>(
+        &'a self,
+        group: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Instance>, StorageError>> {
+        Box::pin(async {
+            let now = self.about(&self.0.scripts.time, group, Vec::new()).await?;
+            // No script: it would take many times as long, and Redis does nothing else meanwhile.
+            let all = self.0.link.hash(Lane::Background, &self.0.keys.instances(group)).await?;
+            decode_instances(now, all)
         })
     }
 

@@ -2,13 +2,15 @@
 
 mod fleet_window;
 #[cfg(feature = "serde")]
-mod serial;
+pub(crate) mod serial;
 
 pub use fleet_window::FleetWindow;
 
 use std::time::{Duration, SystemTime};
 
 use infuse_core::{Counts, Mode, Override, Policy, Ramp, Snapshot, State, WindowSnapshot};
+
+use crate::Provenance;
 
 /// A copy of a circuit to look at. It serializes to an object whose times are in seconds.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,6 +73,8 @@ pub struct CircuitSnapshot {
     /// The same of all processes, as of the last look at the storage; unset if the policy has no
     /// rate, or the storage has not been told of calls.
     pub fleet_window: Option<FleetWindow>,
+    /// What opened the circuit, until it is closed.
+    pub tripped: Option<Provenance>,
 }
 
 /// What a snapshot says of the storage.
@@ -87,6 +91,7 @@ impl CircuitSnapshot {
     pub(crate) fn new(
         name: &str,
         snapshot: Snapshot,
+        tripped: Option<Provenance>,
         seen: Seen,
         policy: &Policy,
         shared: bool,
@@ -112,6 +117,7 @@ impl CircuitSnapshot {
             ramp: snapshot.ramp,
             window: snapshot.window,
             fleet_window: FleetWindow::of(seen.counts, policy),
+            tripped,
         }
     }
 }

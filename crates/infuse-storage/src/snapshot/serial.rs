@@ -17,6 +17,21 @@ pub(super) fn unix_seconds<S: Serializer>(
     seconds(&since, to)
 }
 
+pub(crate) fn unix_time<S: Serializer>(time: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
+    unix_seconds(&Some(*time), to)
+}
+
+pub(crate) fn text<S: Serializer>(text: &str, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(text)
+}
+
+pub(crate) fn process<S: Serializer>(
+    process: &Option<crate::ProcessId>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    process.map(|process| process.to_string()).serialize(to)
+}
+
 pub(super) fn overridden<S: Serializer>(over: &Option<Override>, to: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     struct Shown<'a> {

@@ -16,10 +16,9 @@ const SECONDS: u32 = 20;
 
 /// The most in any ten seconds, by the second: what comes at once is paid for later.
 fn rate(script: &Scripted) -> f64 {
-    let circuits = |verb: Verb| !matches!(verb, Verb::Probe | Verb::Watch);
     let mut sent: Vec<Instant> = VERBS
         .into_iter()
-        .filter(|verb| circuits(*verb))
+        .filter(|verb| verb.is_about_circuits())
         .flat_map(|verb| script.asked(verb))
         .map(|asked| asked.at)
         .collect();

@@ -3,12 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that finds no value has failed")]
 
 mod control;
+mod health;
+mod instances;
 mod lifetime;
 mod looks;
 mod losses;
 mod names;
 mod origins;
 mod overrides;
+mod provenance;
 mod rates;
 mod recovery;
 mod refuted;
@@ -17,6 +20,7 @@ mod reports;
 mod simulated;
 #[cfg(feature = "serde")]
 mod snapshots;
+mod surveys;
 mod suspicions;
 mod thresholds;
 mod trials;

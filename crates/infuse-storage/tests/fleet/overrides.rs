@@ -1,8 +1,14 @@
 //! Modes that someone puts on for the whole fleet.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use infuse_storage::{Circuit, Mode, Outcome, Override, Policy, Reach, Reason, State};
+use infuse_storage::{
+    Breaker, Circuit, Interest, Listener, Mode, ModeChange, Outcome, Override, Policy, Reach,
+    Reason, State,
+};
 use tokio::time::sleep;
 use tracing::Level;
 
@@ -63,6 +69,54 @@ async fn one_that_is_set_in_one_holds_in_all_and_ends_by_itself() {
         succeed(circuit).await;
     }
     assert_eq!(fleet.stored().await.overridden, None);
+}
+
+/// Writes down which modes came to hold, and uses its circuit on the way, as anyone may.
+#[derive(Clone)]
+struct Modes {
+    circuit: Circuit,
+    heard: Arc<Mutex<Vec<(Mode, Mode)>>>,
+}
+
+impl Listener for Modes {
+    fn mode_change(&self, _: &Breaker, change: &ModeChange) {
+        assert_eq!(self.circuit.snapshot().mode, change.to);
+        self.heard.lock().unwrap().push((change.from, change.to));
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::Changes
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn listeners_in_all_hear_of_it_once_and_of_its_end() {
+    let fleet = InStep::new();
+    let circuits = many(&fleet, 3).await;
+    let modes = |circuit: &Circuit| Modes { circuit: circuit.clone(), heard: Arc::default() };
+    let heard: Vec<Modes> = circuits.iter().map(modes).collect();
+    for modes in &heard {
+        modes.circuit.add_listener(modes.clone());
+    }
+    let take = || -> Vec<Vec<(Mode, Mode)>> {
+        heard.iter().map(|modes| std::mem::take(&mut *modes.heard.lock().unwrap())).collect()
+    };
+    assert_eq!(circuits[0].set_override(Some(isolated(60 * SECOND))).await, Reach::Fleet);
+    // Looks bring it again and again.
+    sleep(50 * SECOND).await;
+    assert_eq!(take(), vec![vec![(Mode::Enabled, Mode::Isolated)]; 3]);
+    sleep(15 * SECOND).await;
+    for circuit in &circuits {
+        succeed(circuit).await;
+    }
+    assert_eq!(take(), vec![vec![(Mode::Isolated, Mode::Enabled)]; 3]);
+    assert_eq!(circuits[1].set_override(Some(Override::new(Mode::Observe))).await, Reach::Fleet);
+    until_mode(&circuits[2], Mode::Observe).await;
+    assert_eq!(circuits[2].set_override(None).await, Reach::Fleet);
+    until_mode(&circuits[0], Mode::Enabled).await;
+    sleep(SECOND).await;
+    let there_and_back = vec![(Mode::Enabled, Mode::Observe), (Mode::Observe, Mode::Enabled)];
+    assert_eq!(take(), vec![there_and_back; 3]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use infuse_storage::{
-    BoxFuture, Circuit, Circuits, Clear, Control, LeaseAnswer, LeaseRequest, Look, Policy, Report,
-    Seed, Settle, State, Storage, StorageError, Trip, View, Watch,
+    Announcement, BoxFuture, Circuit, Circuits, Clear, Control, Instance, LeaseAnswer,
+    LeaseRequest, Look, Policy, ProcessId, Report, Seed, Settle, State, Storage, StorageError,
+    Trip, View, Watch,
     test_util::{Fleet, Link},
 };
 use tokio::time::sleep;
@@ -84,6 +85,25 @@ impl Storage for Unrefuted {
 
     fn probe(&self) -> BoxFuture<'_, Result<(), StorageError>> {
         self.0.probe()
+    }
+
+    fn announce<'a>(&'a self, said: &'a Announcement) -> BoxFuture<'a, Result<(), StorageError>> {
+        self.0.announce(said)
+    }
+
+    fn withdraw<'a>(
+        &'a self,
+        group: &'a str,
+        process: ProcessId,
+    ) -> BoxFuture<'a, Result<(), StorageError>> {
+        self.0.withdraw(group, process)
+    }
+
+    fn instances<'a>(
+        &'a self,
+        group: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Instance>, StorageError>> {
+        self.0.instances(group)
     }
 
     fn watch(&self) -> BoxFuture<'_, Result<Box<dyn Watch>, StorageError>> {

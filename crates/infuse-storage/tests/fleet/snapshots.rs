@@ -1,6 +1,6 @@
 //! What a snapshot looks like when it is serialized.
 
-use infuse_storage::{Mode, Override, Policy, Reach, Window};
+use infuse_storage::{Mode, Note, Override, Policy, Reach, Window};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -20,10 +20,33 @@ async fn what_few_circuits_have_is_null() {
     let expected = json!({
         "service": "payments", "state": "closed", "mode": "enabled", "override": null,
         "ramp": null, "failed_trials": 0, "would_have_rejected": 0, "window": null,
-        "fleet_window": null, "generation": 0, "fail_counter": 0, "retry_after": null,
+        "fleet_window": null, "tripped": null, "generation": 0, "fail_counter": 0, "retry_after": null,
     });
     has(&shown, expected);
     assert!(shown.get("overridden").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_opened_it_is_an_object() {
+    let fleet = InStep::new();
+    let circuit = fleet.join().await.circuit("payments", Policy::default());
+    sleep(SECOND / 10).await;
+    fail_times(&circuit, 5).await;
+    let known = circuit.provenance().unwrap();
+    let shown = serde_json::to_value(circuit.snapshot()).unwrap();
+    let tripped = &shown["tripped"];
+    let expected = json!({
+        "cause": "failures", "by": known.by.unwrap().to_string(),
+        "fault": {"kind": "error", "status": null}, "note": {"by": "", "reason": ""},
+    });
+    has(tripped, expected);
+    assert_eq!(tripped["by"].as_str().unwrap().len(), 16);
+    assert_eq!(tripped["at"], shown["opened_at"]);
+    let note = Note::new().by("ada").because("to find out");
+    assert_eq!(circuit.open_with(note).await, Reach::Fleet);
+    let shown = serde_json::to_value(circuit.snapshot()).unwrap();
+    let note = json!({"by": "ada", "reason": "to find out"});
+    has(&shown["tripped"], json!({"cause": "manual", "fault": null, "note": note}));
 }
 
 #[tokio::test(start_paused = true)]

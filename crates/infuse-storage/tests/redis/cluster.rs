@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use infuse_storage::{
-    BoxFuture, CircuitKey, Clear, Control, LeaseAnswer, LeaseRequest, Look, RedisConfig, RedisMode,
-    RedisStorage, Report, Seed, Settle, State, Storage, StorageError, Trip, View, Watch,
+    Announcement, BoxFuture, CircuitKey, Clear, Control, Instance, LeaseAnswer, LeaseRequest, Look,
+    ProcessId, RedisConfig, RedisMode, RedisStorage, Report, Seed, Settle, State, Storage,
+    StorageError, Trip, View, Watch,
 };
 use infuse_test_servers::Cluster;
 use tokio::time::sleep;
@@ -56,6 +57,25 @@ impl Storage for OnCluster {
 
     fn probe(&self) -> BoxFuture<'_, Result<(), StorageError>> {
         self.0.probe()
+    }
+
+    fn announce<'a>(&'a self, said: &'a Announcement) -> BoxFuture<'a, Result<(), StorageError>> {
+        self.0.announce(said)
+    }
+
+    fn withdraw<'a>(
+        &'a self,
+        group: &'a str,
+        process: ProcessId,
+    ) -> BoxFuture<'a, Result<(), StorageError>> {
+        self.0.withdraw(group, process)
+    }
+
+    fn instances<'a>(
+        &'a self,
+        group: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Instance>, StorageError>> {
+        self.0.instances(group)
     }
 
     fn watch(&self) -> BoxFuture<'_, Result<Box<dyn Watch>, StorageError>> {

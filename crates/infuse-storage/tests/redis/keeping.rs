@@ -382,3 +382,22 @@ async fn what_others_publish_is_ignored() {
     let open = circuit.put(State::Open, 1).await;
     assert_view(&pushed(&mut *watch).await.1, State::Open, open.generation);
 }
+
+/// A connection to a server that is gone is not taken again.
+#[tokio::test]
+async fn the_next_verb_after_one_that_failed_has_a_new_connection() {
+    let circuit = Fixture::new().await;
+    let look = [Look::new(circuit.key.clone(), NOTHING)];
+    for _ in 0..3 {
+        circuit.now().await;
+        circuit.storage.instances("test").await.unwrap();
+        circuit.redis.kill();
+        circuit.redis.restart().await;
+        circuit.storage.look(&look).await.unwrap_err();
+        circuit.storage.look(&look).await.unwrap();
+        circuit.redis.kill();
+        circuit.redis.restart().await;
+        circuit.storage.instances("test").await.unwrap_err();
+        circuit.storage.instances("test").await.unwrap();
+    }
+}

@@ -9,8 +9,10 @@ mod differential;
 #[path = "../support/events.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod events;
+mod instances;
 mod keeping;
 mod newer;
+mod provenance;
 mod rubbish;
 mod strangers;
 mod support;

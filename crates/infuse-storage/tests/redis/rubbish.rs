@@ -23,7 +23,7 @@ const RUBBISH: [&str; 9] = [
 ];
 
 /// Fields that records of the version before do not have.
-const NEWER: [&str; 10] = [
+const NEWER: [&str; 12] = [
     "newer_of",
     "newer_cause",
     "limits",
@@ -34,6 +34,8 @@ const NEWER: [&str; 10] = [
     "reporters",
     "suspect_reporters",
     "override",
+    "opening",
+    "note",
 ];
 
 /// Brings a circuit into a state, from closed on; what is known of it then.
@@ -159,6 +161,8 @@ async fn a_field_that_is_nearly_right_is_rubbish() {
     let circuit = Fixture::new().await;
     let many = |word: &str, count| vec![word; count].join(" ");
     let long = format!("isolated:-:{}:", "a".repeat(769));
+    let (long_note, long_opening) =
+        (format!("{}:", "a".repeat(769)), format!("failures:-:1:0::{}", "a".repeat(769)));
     let buckets = many("1:1:1:1", 25);
     let reporters = many("000000000000000a:1:", 17);
     for (field, value) in [
@@ -196,6 +200,22 @@ async fn a_field_that_is_nearly_right_is_rubbish() {
         ("limits", "5:1:1:1:1:t1:1:-"),
         ("limits", "5:1:1:1:1:c4294967296:1:-:-"),
         ("newer_cause", "manual"),
+        ("opening", "failures"),
+        ("opening", "failures:-:1:0:a"),
+        ("opening", "failures:-:1:0:a:b:c"),
+        ("opening", "failure:-:1:0:a:b"),
+        ("opening", "failures::1:0:a:b"),
+        ("opening", "failures:000000000000000A:1:0:a:b"),
+        ("opening", "failures:-:-1:0:a:b"),
+        ("opening", "failures:-:1:4294967296:a:b"),
+        ("opening", "failures:-:1:0:a b:c"),
+        ("opening", "failures:-:1:0:%zz:b"),
+        ("opening", long_opening.as_str()),
+        ("note", "a"),
+        ("note", "a:b:c"),
+        ("note", "a b:c"),
+        ("note", "a:%2"),
+        ("note", long_note.as_str()),
     ] {
         let known = bring(&circuit, State::Closed).await;
         circuit.command("HSET", "record", &[field, value]).await;

@@ -1,8 +1,8 @@
 use infuse_axum::{
-    Storage, StorageError,
+    ProcessId, Storage, StorageError,
     storage::{
-        BoxFuture, Clear, Control, LeaseAnswer, LeaseRequest, Look, Presented, Report, Seed,
-        Settle, Trip, View, Watch,
+        Announcement, BoxFuture, Clear, Control, Instance, LeaseAnswer, LeaseRequest, Look,
+        Presented, Report, Seed, Settle, Trip, View, Watch,
     },
 };
 
@@ -73,6 +73,18 @@ impl<S: Storage> Storage for Graceless<S> {
 
     fn probe(&self) -> Answered<'_, ()> {
         self.0.probe()
+    }
+
+    fn announce<'a>(&'a self, said: &'a Announcement) -> Answered<'a, ()> {
+        self.0.announce(said)
+    }
+
+    fn withdraw<'a>(&'a self, group: &'a str, process: ProcessId) -> Answered<'a, ()> {
+        self.0.withdraw(group, process)
+    }
+
+    fn instances<'a>(&'a self, group: &'a str) -> Answered<'a, Vec<Instance>> {
+        self.0.instances(group)
     }
 
     fn watch(&self) -> Answered<'_, Box<dyn Watch>> {

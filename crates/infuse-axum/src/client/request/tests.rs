@@ -302,7 +302,7 @@ async fn a_body_that_breaks_off_at_the_caller_counts_as_nothing() {
 async fn skipping_the_breaker_has_no_verdict() {
     let target = Arc::new(failing(std::io::ErrorKind::ConnectionRefused));
     let rules = target.rules.get();
-    let verdict = Verdict::new(Permit::None, target, rules);
+    let verdict = Verdict::new(Permit::None, target, rules, CallSpan::default());
     let prepared = prepare(&verdict.target, Method::GET, "a").prepare().unwrap();
     let error = prepared.send(verdict, None).await.unwrap_err();
     assert_eq!(error.kind(), ServiceErrorKind::Connect);

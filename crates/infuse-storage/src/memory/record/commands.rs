@@ -1,9 +1,9 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use infuse_core::{Cause, State};
 
-use super::{kept::Record, overriding::Overridden, standing::Effect};
-use crate::{Command, Control, Seed, Token};
+use super::{kept::Record, overriding::Overridden, provenance::Why, standing::Effect};
+use crate::{Command, Control, Seed, Token, presents::Presents};
 
 /// How many commands are remembered, to tell their repeats: of several processes that command at
 /// once, each may repeat its own after those of the others.
@@ -12,13 +12,15 @@ const COMMANDS: usize = 8;
 impl Record {
     pub(crate) fn control(&mut self, now: Duration, command: &Control) -> Effect {
         // Its standing does not matter: it applies in any case.
-        let (_, effect) = self.compare(now, command.presented, command.overridden.as_deref());
+        let (_, effect) = self.compare(now, &Presents::from(command));
         if !self.is_new(command.token) {
             return effect;
         }
         match &command.command {
-            Command::Put { state, open_time } => {
-                self.put(now, command.token, *state, *open_time, Cause::Manual);
+            Command::Put { state, open_time, note } => {
+                let note = (!note.is_empty()).then(|| Arc::new(note.bounded()));
+                let why = Why { note, ..Why::new(Cause::Manual, command.token.process) };
+                self.put(now, *state, *open_time, why);
             }
             Command::Override(overridden) => {
                 // The circuit stays in its state since when it was, why and by whom.
@@ -32,11 +34,12 @@ impl Record {
     pub(crate) fn seed(&mut self, now: Duration, seed: &Seed) -> Effect {
         let unchanged_for = now.saturating_sub(self.changed_at);
         let late = self.generation > 0 && seed.late_by.is_some_and(|age| unchanged_for <= age);
-        let (_, effect) = self.compare(now, seed.presented, seed.overridden.as_deref());
+        let (_, effect) = self.compare(now, &Presents::from(seed));
         if late || !self.is_new(seed.token) {
             return effect;
         }
-        self.put(now, seed.token, seed.state, seed.open_time, Cause::Seed);
+        let why = Why::new(Cause::Seed, seed.token.process);
+        self.put(now, seed.state, seed.open_time, why);
         Effect::Pushed
     }
 
@@ -53,8 +56,8 @@ impl Record {
     }
 
     /// What was before is of no interest any more.
-    fn put(&mut self, now: Duration, token: Token, state: State, open_time: Duration, why: Cause) {
-        self.change(now, state, why, Some(token.process));
+    fn put(&mut self, now: Duration, state: State, open_time: Duration, why: Why) {
+        self.change(now, state, why);
         self.failed_trials = 0;
         self.held_until = Duration::ZERO;
         if state == State::Open {

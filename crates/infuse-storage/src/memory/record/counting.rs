@@ -6,7 +6,7 @@ use super::{
     kept::Record,
     standing::{Effect, Standing},
 };
-use crate::{ProcessId, Report, Trip};
+use crate::{ProcessId, Report, Trip, presents::Presents};
 
 impl Record {
     pub(crate) fn failures(&self) -> u32 {
@@ -18,7 +18,7 @@ impl Record {
     }
 
     pub(crate) fn report(&mut self, now: Duration, report: &Report) -> Effect {
-        let (standing, effect) = self.compare(now, report.presented, report.overridden.as_deref());
+        let (standing, effect) = self.compare(now, &Presents::from(report));
         if standing == Standing::Older {
             return effect;
         }

@@ -1,9 +1,8 @@
 use std::time::Duration;
 
-use infuse_core::{Cause, State};
+use infuse_core::State;
 
-use super::{kept::Record, opening::Ramping};
-use crate::ProcessId;
+use super::{kept::Record, opening::Ramping, provenance::Why};
 
 impl Record {
     /// A new generation: what was counted is over, and so are leases.
@@ -20,7 +19,7 @@ impl Record {
 
     /// A new generation in which the circuit has a state anew. That it opens for a time is left to
     /// whoever calls this.
-    pub(crate) fn change(&mut self, now: Duration, to: State, cause: Cause, by: Option<ProcessId>) {
+    pub(crate) fn change(&mut self, now: Duration, to: State, why: Why) {
         self.failed_trials = match (to, self.state) {
             (State::Closed, _) => 0,
             (State::HalfOpen, _) => self.failed_trials(now),
@@ -39,9 +38,11 @@ impl Record {
         if to == State::Open || (to == State::HalfOpen && self.state == State::Closed) {
             self.opened_at = now;
         }
+        self.opened = self.opened_after(now, to, &why);
         self.state = to;
-        self.cause = cause;
-        self.by = by;
+        self.cause = why.cause;
+        self.by = why.by;
+        self.note = why.note;
         self.changed_at = now;
         self.open_until = now;
         self.successes = 0;

@@ -1,11 +1,12 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use infuse_core::{Cause, State};
 
 use super::{
-    opening::Ramping, overriding::Overridden, rates::Metered, suspicion::Suspected, trials::Lease,
+    opening::Ramping, overriding::Overridden, provenance::Opened, rates::Metered,
+    suspicion::Suspected, trials::Lease,
 };
-use crate::{ProcessId, Thresholds, Token};
+use crate::{Note, ProcessId, Thresholds, Token};
 
 /// How long a record is kept after it was last touched.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -17,6 +18,10 @@ pub(crate) struct Record {
     pub(crate) state: State,
     pub(crate) cause: Cause,
     pub(crate) by: Option<ProcessId>,
+    /// Of whoever commanded it into its state.
+    pub(crate) note: Option<Arc<Note>>,
+    /// What opened it; there as long as it is not closed.
+    pub(crate) opened: Option<Arc<Opened>>,
     pub(crate) opened_at: Duration,
     pub(crate) open_until: Duration,
     pub(crate) changed_at: Duration,
@@ -55,6 +60,8 @@ impl Record {
             state: State::Closed,
             cause: Cause::Adopted,
             by: None,
+            note: None,
+            opened: None,
             opened_at: now,
             open_until: now,
             changed_at: now,

@@ -6,7 +6,7 @@
 //! - `counting` adds up failures, `suspicion` judges them; `rates` adds up calls, and `reporters`
 //!   knows who has seen failures.
 //! - `opening` opens, `trials` grants leases and ends them, `commands` does what it is told, and
-//!   `overriding` is a mode above all that.
+//!   `overriding` is a mode above all that. `provenance` is what opened it.
 
 mod commands;
 mod counting;
@@ -14,6 +14,7 @@ mod generation;
 mod kept;
 mod opening;
 mod overriding;
+mod provenance;
 mod rates;
 mod reporters;
 mod shown;
@@ -21,4 +22,6 @@ mod standing;
 mod suspicion;
 mod trials;
 
+#[cfg(test)]
+pub(crate) use self::provenance::Why;
 pub(crate) use self::{kept::Record, standing::Effect};

@@ -1,12 +1,13 @@
 use std::time::Duration;
 
-use infuse_core::{Cause, Ramp, State};
+use infuse_core::{Ramp, State};
 
 use super::{
     kept::Record,
+    provenance::Why,
     standing::{Effect, Standing},
 };
-use crate::{ProcessId, Trip};
+use crate::{Trip, presents::Presents};
 
 /// How long a circuit recovers that has closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +35,7 @@ impl Ramping {
 
 impl Record {
     pub(crate) fn trip(&mut self, now: Duration, trip: &Trip) -> Effect {
-        let (standing, effect) = self.compare(now, trip.presented, trip.overridden.as_deref());
+        let (standing, effect) = self.compare(now, &Presents::from(trip));
         if standing == Standing::Older || self.state == State::Open {
             return effect;
         }
@@ -47,14 +48,15 @@ impl Record {
         } else if self.state == State::Closed && !self.is_seen_by_enough(now, trip) {
             return effect.and(self.count_trip(now, trip));
         }
-        self.open(now, trip.cause, trip.process, trip.open_time);
+        let why = Why { fault: trip.fault, ..Why::new(trip.cause, trip.process) };
+        self.open(now, why, trip.open_time);
         self.thresholds = Some(trip.thresholds);
         Effect::Pushed
     }
 
     /// Opens for a time, or for as long as the service asked for.
-    pub(super) fn open(&mut self, now: Duration, cause: Cause, by: ProcessId, time: Duration) {
-        self.change(now, State::Open, cause, Some(by));
+    pub(super) fn open(&mut self, now: Duration, why: Why, time: Duration) {
+        self.change(now, State::Open, why);
         self.open_until = now.saturating_add(time).max(self.held_until);
     }
 

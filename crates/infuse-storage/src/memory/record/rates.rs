@@ -1,13 +1,14 @@
 use std::time::Duration;
 
-use infuse_core::{Cause, Counts, State, Window};
+use infuse_core::{Cause, Counts, Fault, FaultKind, State, Window};
 
 use super::{
     kept::Record,
+    provenance::Why,
     reporters::{Reporters, Trouble},
     standing::{Effect, Standing},
 };
-use crate::{Look, Rates};
+use crate::{Look, Rates, presents::Presents};
 
 /// How many buckets are kept: those of two windows, and some.
 const BUCKETS: usize = 24;
@@ -112,7 +113,7 @@ impl Rates {
 
 impl Record {
     pub(crate) fn look(&mut self, now: Duration, look: &Look) -> Effect {
-        let (standing, effect) = self.compare(now, look.presented, look.overridden.as_deref());
+        let (standing, effect) = self.compare(now, &Presents::from(look));
         if standing == Standing::Older {
             return effect;
         }
@@ -142,7 +143,11 @@ impl Record {
         if !self.has_reporters(now, &look.thresholds, trouble, None) {
             return Effect::Quiet;
         }
-        self.open(now, cause, process, look.open_time);
+        let fault = match trouble {
+            Trouble::Failures => look.fault,
+            Trouble::SlowCalls => Some(Fault::new(FaultKind::Slow)),
+        };
+        self.open(now, Why { fault, ..Why::new(cause, process) }, look.open_time);
         self.thresholds = Some(look.thresholds);
         Effect::Pushed
     }

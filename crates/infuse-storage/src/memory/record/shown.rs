@@ -32,6 +32,8 @@ impl Record {
             successes: self.successes,
             cause: self.cause,
             by: self.by,
+            note: self.note.clone(),
+            provenance: self.provenance(now),
             failed_trials: self.failed_trials(now),
             ramp: self.ramp.left(now),
             overridden: self.overridden.as_ref().and_then(|it: &Overridden| it.left(now)),

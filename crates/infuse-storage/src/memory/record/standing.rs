@@ -1,9 +1,13 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use infuse_core::{Cause, Override, State};
+use infuse_core::{Cause, State};
 
-use super::{kept::Record, overriding::Overridden};
-use crate::Presented;
+use super::{
+    kept::Record,
+    overriding::Overridden,
+    provenance::{Opened, Why},
+};
+use crate::presents::Presents;
 
 /// How what was presented compares with what is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +33,7 @@ impl Effect {
 
 impl Record {
     /// Compares, and mends a record that has lost writes.
-    pub(super) fn compare(
-        &mut self,
-        now: Duration,
-        presented: Presented,
-        overridden: Option<&Override>,
-    ) -> (Standing, Effect) {
+    pub(super) fn compare(&mut self, now: Duration, by: &Presents<'_>) -> (Standing, Effect) {
         self.touched_at = now;
         if self.suspected.as_ref().is_some_and(|it| now.saturating_sub(it.at) >= it.lapse) {
             self.lapse();
@@ -42,17 +41,19 @@ impl Record {
         if self.held_until <= now {
             self.held_until = Duration::ZERO;
         }
-        if presented.generation < self.generation {
+        let generation = by.presented.generation;
+        if generation < self.generation {
             return (Standing::Older, Effect::Quiet);
         }
-        if presented.generation == self.generation {
+        if generation == self.generation {
             return (Standing::Equal, Effect::Quiet);
         }
-        self.mend(now, presented, overridden);
+        self.mend(now, by);
         (Standing::Equal, Effect::Pushed)
     }
 
-    fn mend(&mut self, now: Duration, presented: Presented, overridden: Option<&Override>) {
+    fn mend(&mut self, now: Duration, by: &Presents<'_>) {
+        let presented = by.presented;
         let stored_left = match self.state {
             State::Open => self.open_until.saturating_sub(now),
             State::Closed | State::HalfOpen => Duration::ZERO,
@@ -69,12 +70,17 @@ impl Record {
         let differs = state != presented.state || left != presented_left;
         let opened_at = if self.state == State::Closed { now } else { self.opened_at };
         let failed_trials = self.failed_trials(now);
-        self.change(now, state, Cause::Adopted, None);
+        let opened = self.opened.clone();
+        self.change(now, state, Why::new(Cause::Adopted, None));
         self.opened_at = opened_at;
         self.open_until = now.saturating_add(left);
         self.failed_trials = if state == State::Closed { 0 } else { failed_trials };
+        if state != State::Closed {
+            let known = by.provenance.map(|it| Arc::new(Opened::presented(now, it)));
+            self.opened = known.or(opened).or_else(|| self.opened.take());
+        }
         // Whoever presents a newer circuit knows what became of an override that is stored.
-        self.overridden = Overridden::new(now, overridden);
+        self.overridden = Overridden::new(now, by.overridden);
         self.generation = presented.generation.saturating_add(u64::from(differs));
     }
 }

@@ -4,7 +4,7 @@ use super::{
     kept::Record,
     standing::{Effect, Standing},
 };
-use crate::{Clear, ProcessId, Report, SuspicionId};
+use crate::{Clear, ProcessId, Report, SuspicionId, presents::Presents};
 
 /// How often a suspicion is renewed that is settled too late.
 const RENEWALS: u32 = 3;
@@ -27,7 +27,7 @@ pub(crate) struct Suspected {
 
 impl Record {
     pub(crate) fn clear(&mut self, now: Duration, clear: &Clear) -> Effect {
-        let (standing, effect) = self.compare(now, clear.presented, clear.overridden.as_deref());
+        let (standing, effect) = self.compare(now, &Presents::from(clear));
         if standing == Standing::Older || self.standing_suspicion(clear.suspicion).is_none() {
             return effect;
         }

@@ -5,9 +5,10 @@ use infuse_core::{Cause, Outcome, State};
 use super::{
     kept::Record,
     opening::Ramping,
+    provenance::Why,
     standing::{Effect, Standing},
 };
-use crate::{LeaseRequest, ProcessId, Settle, Token};
+use crate::{LeaseRequest, ProcessId, Settle, Token, presents::Presents};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Lease {
@@ -18,8 +19,7 @@ pub(crate) struct Lease {
 impl Record {
     /// Whether the lease was granted.
     pub(crate) fn lease(&mut self, now: Duration, request: &LeaseRequest) -> (Effect, bool) {
-        let (standing, mut effect) =
-            self.compare(now, request.presented, request.overridden.as_deref());
+        let (standing, mut effect) = self.compare(now, &Presents::from(request));
         self.leases.retain(|lease| now < lease.ends);
         if self.leases.iter().any(|lease| lease.token == request.token) {
             return (effect, true);
@@ -32,8 +32,8 @@ impl Record {
             State::Closed => return (effect, false),
             State::Open if now < self.open_until => return (effect, false),
             State::Open => {
-                let process = Some(request.token.process);
-                self.change(now, State::HalfOpen, Cause::TrialStarted, process);
+                let why = Why::new(Cause::TrialStarted, request.token.process);
+                self.change(now, State::HalfOpen, why);
                 effect = Effect::Pushed;
             }
             State::HalfOpen if self.trial_in(now) > Duration::ZERO => return (effect, false),
@@ -54,7 +54,7 @@ impl Record {
     }
 
     pub(crate) fn settle(&mut self, now: Duration, settle: &Settle) -> Effect {
-        let (standing, effect) = self.compare(now, settle.presented, settle.overridden.as_deref());
+        let (standing, effect) = self.compare(now, &Presents::from(settle));
         self.leases.retain(|lease| now < lease.ends);
         if standing == Standing::Older {
             return effect;
@@ -66,7 +66,10 @@ impl Record {
         let process = settle.token.process;
         self.hold_off(now, settle.held_off);
         match settle.outcome {
-            Outcome::Failure => self.open(now, Cause::TrialFailed, process, settle.open_time),
+            Outcome::Failure => {
+                let why = Why { fault: settle.fault, ..Why::new(Cause::TrialFailed, process) };
+                self.open(now, why, settle.open_time);
+            }
             Outcome::Success => {
                 self.successes = self.successes.saturating_add(1);
                 if self.successes >= settle.success_threshold {
@@ -81,7 +84,7 @@ impl Record {
     /// Closes because trials succeeded. It may yet turn out that they were too few.
     fn close(&mut self, now: Duration, by: ProcessId, ramp: Duration) {
         let failed_trials = self.failed_trials;
-        self.change(now, State::Closed, Cause::TrialSucceeded, Some(by));
+        self.change(now, State::Closed, Why::new(Cause::TrialSucceeded, by));
         self.ramp = Ramping::new(now, ramp);
         self.failed_trials = failed_trials;
     }

@@ -1,16 +1,16 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use infuse_core::{Cause, Outcome, Override};
+use infuse_core::{Outcome, Override};
 
 use super::{
     limits::write_thresholds,
+    opening::{write_fault, write_note, write_opening},
     overriding::write_override,
-    view::CAUSES,
-    words::{MOST, NONE, micros},
+    words::{MOST, NONE, known_cause, micros},
 };
 use crate::{
-    CircuitKey, Clear, Command, Control, LeaseRequest, Look, Presented, Report, Seed, Settle,
-    SuspicionId, Thresholds, Trip,
+    CircuitKey, Clear, Command, Control, LeaseRequest, Look, Opening, Report, Seed, Settle,
+    SuspicionId, Thresholds, Trip, presents::Presents,
 };
 
 /// The arguments of a script for one circuit. Each verb pushes as many for every circuit.
@@ -22,8 +22,8 @@ pub(in crate::redis) trait Verb: Sync {
     /// The circuit.
     fn key(&self) -> &CircuitKey;
 
-    /// What is presented, with the override, how long a stranger's opening lasts, and then what the
-    /// verb takes.
+    /// What is presented, with the override and what opened the circuit, how long a stranger's
+    /// opening lasts, and then what the verb takes.
     fn arguments(&self, to: &mut Arguments);
 }
 
@@ -68,9 +68,16 @@ impl Arguments {
         self.text(write_thresholds(of))
     }
 
-    fn overridden(&mut self, overridden: Option<&Arc<Override>>) -> &mut Self {
+    fn overridden(&mut self, overridden: Option<&Override>) -> &mut Self {
         match overridden {
             Some(overridden) => self.text(write_override(overridden)),
+            None => self.text(NONE),
+        }
+    }
+
+    fn provenance(&mut self, provenance: Option<&Opening>) -> &mut Self {
+        match provenance {
+            Some(provenance) => self.text(write_opening(provenance)),
             None => self.text(NONE),
         }
     }
@@ -80,26 +87,24 @@ impl Arguments {
         let calls = |calls: u64| calls.min(MOST);
         match look.process {
             Some(process) if look.counts.calls > 0 => self.text(format_args!(
-                "{process}:{}:{}:{}:{}",
+                "{process}:{}:{}:{}:{}:{}",
                 micros(look.open_time),
                 calls(look.counts.calls),
                 calls(look.counts.failures),
-                calls(look.counts.slow)
+                calls(look.counts.slow),
+                write_fault(look.fault)
             )),
             _ => self.text(NONE),
         }
     }
 
-    fn presented(
-        &mut self,
-        presented: &Presented,
-        overridden: Option<&Arc<Override>>,
-        open_time: Duration,
-    ) -> &mut Self {
+    fn presented<'a>(&mut self, by: impl Into<Presents<'a>>, open_time: Duration) -> &mut Self {
+        let Presents { presented, overridden, provenance } = by.into();
         self.number(presented.generation)
             .text(presented.state)
             .time(presented.time_left)
             .overridden(overridden)
+            .provenance(provenance)
             .time(open_time)
     }
 }
@@ -112,19 +117,13 @@ fn outcome(outcome: Outcome) -> &'static str {
     }
 }
 
-/// Causes that scripts do not know would be rubbish to them.
-fn known_cause(cause: Cause) -> Cause {
-    if CAUSES.contains(&cause) { cause } else { Cause::Failures }
-}
-
 impl Verb for Look {
     fn key(&self) -> &CircuitKey {
         &self.key
     }
 
     fn arguments(&self, to: &mut Arguments) {
-        to.presented(&self.presented, self.overridden.as_ref(), self.thresholds.reset_timeout)
-            .time_if_any(self.last_success);
+        to.presented(self, self.thresholds.reset_timeout).time_if_any(self.last_success);
         match self.thresholds.rates {
             Some(_) => to.thresholds(&self.thresholds).told(self),
             None => to.text(NONE).text(NONE),
@@ -138,7 +137,7 @@ impl Verb for Report {
     }
 
     fn arguments(&self, to: &mut Arguments) {
-        to.presented(&self.presented, self.overridden.as_ref(), self.thresholds.reset_timeout)
+        to.presented(self, self.thresholds.reset_timeout)
             .text(self.process)
             .number(self.failures)
             .number(self.clears)
@@ -156,14 +155,15 @@ impl Verb for Trip {
     }
 
     fn arguments(&self, to: &mut Arguments) {
-        to.presented(&self.presented, self.overridden.as_ref(), self.open_time)
+        to.presented(self, self.open_time)
             .text(self.process)
             .time(self.open_time)
             .thresholds(&self.thresholds)
             .suspicion(self.suspicion)
             .time(self.grace)
             .text(known_cause(self.cause).as_str())
-            .number(self.failures);
+            .number(self.failures)
+            .number(write_fault(self.fault));
     }
 }
 
@@ -173,8 +173,7 @@ impl Verb for Clear {
     }
 
     fn arguments(&self, to: &mut Arguments) {
-        to.presented(&self.presented, self.overridden.as_ref(), self.thresholds.reset_timeout)
-            .suspicion(Some(self.suspicion));
+        to.presented(self, self.thresholds.reset_timeout).suspicion(Some(self.suspicion));
     }
 }
 
@@ -184,7 +183,7 @@ impl Verb for LeaseRequest {
     }
 
     fn arguments(&self, to: &mut Arguments) {
-        to.presented(&self.presented, self.overridden.as_ref(), self.thresholds.reset_timeout)
+        to.presented(self, self.thresholds.reset_timeout)
             .text(self.token)
             .time(self.lease)
             .number(self.max_calls);
@@ -197,13 +196,14 @@ impl Verb for Settle {
     }
 
     fn arguments(&self, to: &mut Arguments) {
-        to.presented(&self.presented, self.overridden.as_ref(), self.open_time)
+        to.presented(self, self.open_time)
             .text(self.token)
             .text(outcome(self.outcome))
             .number(self.success_threshold)
             .time(self.open_time)
             .time(self.ramp)
-            .time(self.held_off);
+            .time(self.held_off)
+            .number(write_fault(self.fault));
     }
 }
 
@@ -213,20 +213,21 @@ impl Verb for Control {
     }
 
     fn arguments(&self, to: &mut Arguments) {
-        let known = self.overridden.as_ref();
         match &self.command {
-            Command::Put { state, open_time } => to
-                .presented(&self.presented, known, *open_time)
+            Command::Put { state, open_time, note } => to
+                .presented(self, *open_time)
                 .text(self.token)
                 .text(state)
                 .time(*open_time)
-                .text(NONE),
+                .text(NONE)
+                .text(write_note(note)),
             Command::Override(overridden) => to
-                .presented(&self.presented, known, self.thresholds.reset_timeout)
+                .presented(self, self.thresholds.reset_timeout)
                 .text(self.token)
                 .text(NONE)
                 .time(Duration::ZERO)
-                .overridden(overridden.as_ref()),
+                .overridden(overridden.as_deref())
+                .text(NONE),
         };
     }
 }
@@ -237,7 +238,7 @@ impl Verb for Seed {
     }
 
     fn arguments(&self, to: &mut Arguments) {
-        to.presented(&self.presented, self.overridden.as_ref(), self.open_time)
+        to.presented(self, self.open_time)
             .text(self.token)
             .text(self.state)
             .time(self.open_time)

@@ -2,10 +2,12 @@ use std::{fmt::Write as _, time::Duration};
 
 use infuse_core::{Mode, Override};
 
-use super::words::{NONE, micros, number};
+use super::{
+    texts::{decode, encode},
+    words::{NONE, micros, number},
+};
 
-/// An override as one word: the mode, what is left in microseconds, who, and why. Its texts may
-/// hold anything: all bytes but letters, digits and `-_.~` stand as `%0A`.
+/// An override as one word: the mode, what is left in microseconds, who, and why, both encoded.
 pub(super) fn write_override(it: &Override) -> String {
     let it = {
         // Texts that are too long are cut.
@@ -21,15 +23,7 @@ pub(super) fn write_override(it: &Override) -> String {
     };
     for text in [&it.by, &it.reason] {
         word.push(':');
-        for byte in text.bytes() {
-            match byte {
-                b'-' | b'_' | b'.' | b'~' => word.push(char::from(byte)),
-                _ if byte.is_ascii_alphanumeric() => word.push(char::from(byte)),
-                _ => {
-                    let _ = write!(word, "%{byte:02X}");
-                }
-            }
-        }
+        encode(&mut word, text);
     }
     word
 }
@@ -48,22 +42,6 @@ pub(super) fn read_override(word: &str) -> Option<Override> {
     let mut it = Override::new(mode).by(&by).because(&reason);
     it.left = left;
     next().is_none().then_some(it)
-}
-
-/// What is no text any more is shown as far as it is one: the mode holds all the same.
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let mut digit = || char::from(rest.next()?).to_digit(16);
-                u8::try_from(digit()? << 4 | digit()?).ok()?
-            }
-            byte => byte,
-        });
-    }
-    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]

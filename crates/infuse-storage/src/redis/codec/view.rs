@@ -5,17 +5,18 @@ use infuse_core::{Cause, Counts, Override, Ramp, State};
 
 use super::{
     limits::read_thresholds,
+    opening::{read_note, read_opening},
     overriding::read_override,
-    words::{NONE, number},
+    words::{NONE, number, process},
 };
-use crate::{ProcessId, StorageError, Suspicion, SuspicionId, Thresholds, View};
+use crate::{Note, Opening, ProcessId, StorageError, Suspicion, SuspicionId, Thresholds, View};
 
 /// What a message begins with. Another version's are ignored: polling finds what they tell.
 const VERSION: &str = "2";
 /// How much is shown of an answer that makes no sense.
 const SHOWN: usize = 200;
 /// How many words of a message are of the view.
-const FIELDS: usize = 18;
+const FIELDS: usize = 20;
 /// The causes that scripts know.
 pub(super) const CAUSES: [Cause; 11] = [
     Cause::Failures,
@@ -103,6 +104,8 @@ fn decode_view<'a>(next: &mut impl FnMut() -> Option<Field<'a>>) -> Option<View>
     let failed_trials = next()?.count()?;
     let ramp = Ramp { time: next()?.time()?, left: next()?.time()? };
     let overridden = next()?.unless_none(Field::overridden)?.map(Arc::new);
+    let provenance = next()?.unless_none(Field::opening)?.map(Arc::new);
+    let note = next()?.unless_none(Field::note)?.map(Arc::new);
     Some(View {
         generation,
         state,
@@ -117,6 +120,8 @@ fn decode_view<'a>(next: &mut impl FnMut() -> Option<Field<'a>>) -> Option<View>
         successes,
         cause,
         by,
+        note,
+        provenance,
         failed_trials,
         ramp,
         overridden,
@@ -176,12 +181,11 @@ impl<'a> Field<'a> {
     }
 
     fn cause(self) -> Option<Cause> {
-        CAUSES.into_iter().find(|cause| self.text() == Some(cause.as_str()))
+        read_cause(self.text()?)
     }
 
     fn process(self) -> Option<ProcessId> {
-        let text = self.text().filter(|text| text.len() == 16 && !text.starts_with('+'))?;
-        u64::from_str_radix(text, 16).ok().map(ProcessId::from_u64)
+        process(self.text()?)
     }
 
     fn thresholds(self) -> Option<Thresholds> {
@@ -191,17 +195,35 @@ impl<'a> Field<'a> {
     fn overridden(self) -> Option<Override> {
         read_override(self.text()?)
     }
+
+    fn opening(self) -> Option<Opening> {
+        read_opening(self.text()?)
+    }
+
+    fn note(self) -> Option<Note> {
+        read_note(self.text()?)
+    }
+}
+
+pub(super) fn read_cause(text: &str) -> Option<Cause> {
+    CAUSES.into_iter().find(|cause| text == cause.as_str())
+}
+
+pub(super) fn read_process(text: &str) -> Option<ProcessId> {
+    let text = (text.len() == 16 && !text.starts_with('+')).then_some(text)?;
+    u64::from_str_radix(text, 16).ok().map(ProcessId::from_u64)
 }
 
 #[cfg(test)]
 mod tests {
-    use infuse_core::Mode;
+    use infuse_core::{Fault, Mode};
 
     use super::*;
 
     const MESSAGE: &str = "2 7 closed 0 0 5 1 250000 1750000000000001 00000000000000ff 1200 \
                            5:15000000:1:2 0 manual 000000000000000a 3 9000000 4000000 \
-                           isolated:60000000:ada:night%0A infuse:a b\nc";
+                           isolated:60000000:ada:night%0A \
+                           failures:000000000000000b:5000000:66039:: ada:moving%20house infuse:a b\nc";
 
     #[test]
     fn a_message_is_a_view_and_what_the_keys_begin_with() {
@@ -232,6 +254,12 @@ mod tests {
                     .by("ada")
                     .because("night\n"),
             )),
+            provenance: Some(Arc::new(Opening {
+                ago: Duration::from_secs(5),
+                fault: Some(Fault::status(503)),
+                ..Opening::new(Cause::Failures, ProcessId::from_u64(11))
+            })),
+            note: Some(Arc::new(Note::new().by("ada").because("moving house"))),
             ..View::new()
         };
         assert_eq!(view, expected);
@@ -239,12 +267,13 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_not_there() {
-        let text = "2 1 open 2 3 0 0 0 - - - - 0 adopted - 0 0 0 - infuse:a";
+        let text = "2 1 open 2 3 0 0 0 - - - - 0 adopted - 0 0 0 - - - infuse:a";
         let (_, view) = decode_message(text).unwrap();
         let times = (view.time_left.as_micros(), view.open_for.as_micros());
         assert_eq!((view.state, times), (State::Open, (2, 3)));
         assert_eq!((view.suspicion, view.thresholds, view.by), (None, None, None));
         assert_eq!((view.failed_trials, view.ramp, view.overridden), (0, Ramp::default(), None));
+        assert_eq!((view.provenance, view.note), (None, None));
     }
 
     #[test]
@@ -276,7 +305,7 @@ mod tests {
         fields.extend(["-", "-", "-", "-"].map(text));
         fields.extend([Value::Int(0), text("adopted"), text("-")]);
         fields.extend([0, 0, 0].map(Value::Int));
-        fields.push(text("-"));
+        fields.extend(["-", "-", "-"].map(text));
         fields.extend([0, 1, 0, 0, 0, 0].map(Value::Int));
         let one = |fields: &[Value]| Value::Array(vec![Value::Array(fields.to_vec())]);
 

@@ -64,5 +64,8 @@ has_fields({
   { 'suspect_reporters', count },
   -- Of whatever generation.
   { 'override', optional(override), override_text },
+  { 'opening', optional(opening), opening_text },
+  -- Of whoever commanded the circuit into its state.
+  { 'note', optional(note), note_text },
 })
 for at = OLDER + 1, #FIELDS do NEWER[FIELDS[at]] = true end

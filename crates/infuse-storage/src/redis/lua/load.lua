@@ -14,7 +14,7 @@ local function new_circuit(first_key)
     shares = {}, first_failure = false, clears = 0, rest_until = now,
     suspected = false, last_raised = 0, thresholds = false, commands = {},
     failed_trials = 0, ramp = false, held_until = 0, override = false,
-    buckets = {}, reporters = {},
+    buckets = {}, reporters = {}, opening = false, note = false,
     seen_opened_at = false, awaits_opened_at = false, lifted = false,
     -- What the plain keys hold, and what is to be written to them.
     plain = {}, to_write = {},
@@ -54,7 +54,9 @@ end
 -- What scripts of the version before have left as it was is of another generation.
 local function heed_newer(c, values)
   if values.newer_of == c.generation then
-    for _, field in ipairs({ 'failed_trials', 'ramp', 'held_until', 'buckets', 'reporters' }) do
+    for _, field in ipairs({
+      'failed_trials', 'ramp', 'held_until', 'buckets', 'reporters', 'opening', 'note',
+    }) do
       if values[field] ~= nil then c[field] = values[field] end
     end
     if values.newer_cause and c.cause == 'failures' then c.cause = values.newer_cause end
@@ -66,6 +68,14 @@ local function heed_newer(c, values)
     c.thresholds = values.limits
   end
   c.override = values.override or false
+  if c.state == 'closed' then
+    c.opening = false
+  elseif not c.opening then
+    -- As far as it says.
+    local opens = c.state == 'open'
+    c.opening = new_opening(opens and c.cause or 'adopted', opens and c.by)
+    c.opening.at = c.opened_at
+  end
 end
 
 local function read_record(c)
@@ -117,6 +127,7 @@ local function heed_clock(c)
   if c.first_failure then c.first_failure = earlier(c.first_failure) end
   if c.suspected then c.suspected.at = earlier(c.suspected.at) end
   for _, lease in ipairs(c.leases) do lease.ends = earlier(lease.ends) end
+  if c.opening then c.opening.at = earlier(c.opening.at) end
   if c.ramp then c.ramp.ends = earlier(c.ramp.ends) end
   if c.override and c.override.ends then c.override.ends = earlier(c.override.ends) end
   for _, it in ipairs(c.buckets) do it.start, it.word = earlier(it.start), nil end

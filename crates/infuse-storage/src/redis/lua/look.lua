@@ -1,6 +1,11 @@
--- `told` is who looks, for how long that opens, and calls: how many, how many failed, were slow.
+-- The number of a fault: calls that were too slow.
+local SLOW = 589824
+
+-- `told` is who looks, for how long that opens, calls (how many, how many failed, were slow), and
+-- what went wrong.
 local function count_calls(c, text, limits, told)
-  local who, open_time, calls, failed, slow = told:match('^(%x+):(%d+):(%d+):(%d+):(%d+)$')
+  local who, open_time, calls, failed, slow, fault =
+    told:match('^(%x+):(%d+):(%d+):(%d+):(%d+):(%d+)$')
   if not who or c.state ~= 'closed' then return end
   local counts = { calls = tonumber(calls), failures = tonumber(failed), slow = tonumber(slow) }
   if counts.calls == 0 then return end
@@ -10,7 +15,7 @@ local function count_calls(c, text, limits, told)
   end
   local why, trouble = judge(limits, (look_back(c, limits)))
   if why and has_reporters(c, limits, trouble) then
-    open(c, why, who, tonumber(open_time))
+    open(c, why, who, tonumber(open_time), trouble == 'slow' and SLOW or tonumber(fault))
     c.thresholds = text
   end
 end

@@ -48,13 +48,23 @@ local function begin_generation(c)
   c.dirty, c.pushed = true, true
 end
 
+-- What opened the circuit, once it has that state anew.
+local function opening_after(c, to, why, by, fault, note)
+  if to == 'closed' then return false end
+  local is_asked_for = why == 'manual' or why == 'seed'
+  if c.opening and to == 'half-open' then return c.opening end
+  if c.opening and not is_asked_for then return with_fault(c.opening, fault) end
+  return new_opening(why, by, fault, note)
+end
+
 -- A new generation in which the circuit has a state anew.
-local function change(c, to, why, by)
+local function change(c, to, why, by, fault, note)
   c.failed_trials, c.ramp = failed_trials_after(c, to), false
   if to == 'closed' then c.held_until = 0 end
   begin_generation(c)
   if to == 'open' or (to == 'half-open' and c.state == 'closed') then c.opened_at = now end
   c.opens = c.opens or to == 'open'
+  c.opening, c.note = opening_after(c, to, why, by, fault, note), note or false
   c.state, c.cause, c.by = to, why, by
   c.changed_at, c.open_until = now, now
   c.successes, c.awaits_opened_at = 0, false
@@ -62,8 +72,8 @@ local function change(c, to, why, by)
 end
 
 -- Opens for a time, or for as long as the service asked for.
-local function open(c, why, by, open_time)
-  change(c, 'open', why, by)
+local function open(c, why, by, open_time, fault)
+  change(c, 'open', why, by, fault)
   c.open_until = math.max(now + open_time, c.held_until)
 end
 

@@ -1,5 +1,6 @@
 -- KEYS: five for each circuit. ARGV: the channel, and for each circuit what is presented, with the
--- override, how long a stranger's opening lasts, and what the verb takes.
+-- override and what opened the circuit, how long a stranger's opening lasts, and what the verb
+-- takes.
 
 local circuits = #KEYS / 5
 local width = (#ARGV - 1) / circuits
@@ -13,9 +14,10 @@ for at = 1, circuits do
     state = ARGV[first + 1],
     time_left = tonumber(ARGV[first + 2]),
     override = ARGV[first + 3],
+    opening = ARGV[first + 4],
   }
-  heed_strangers(c, presented, tonumber(ARGV[first + 4]))
-  act(c, presented, unpack(ARGV, first + 5, first + width - 1))
+  heed_strangers(c, presented, tonumber(ARGV[first + 5]))
+  act(c, presented, unpack(ARGV, first + 6, first + width - 1))
   save(c)
   answers[at] = answer(c)
   if c.pushed then messages[#messages + 1] = message(c) end

@@ -1,5 +1,5 @@
 local function act(
-  c, presented, token, outcome, success_threshold, open_time, ramp_time, held_off
+  c, presented, token, outcome, success_threshold, open_time, ramp_time, held_off, fault
 )
   if not compare(c, presented) then return end
   c.leases = running(c)
@@ -12,7 +12,7 @@ local function act(
   c.dirty, c.pushed = true, true
   hold_off(c, tonumber(held_off))
   if outcome == 'failure' then
-    open(c, 'trial-failed', owner(token), tonumber(open_time))
+    open(c, 'trial-failed', owner(token), tonumber(open_time), tonumber(fault))
   elseif outcome == 'success' then
     c.successes = math.min(c.successes + 1, MOST_COUNT)
     if c.successes >= tonumber(success_threshold) then

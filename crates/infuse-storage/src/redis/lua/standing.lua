@@ -12,9 +12,11 @@ local function mend(c, presented)
   local differs = state ~= presented.state or time_left ~= presented_left
   local opened_at = c.state == 'closed' and now or c.opened_at
   local failed = state ~= 'closed' and failed_trials(c) or 0
+  local opening = opening_from_now(presented.opening) or c.opening
   change(c, state, 'adopted', false)
   c.opened_at, c.open_until = opened_at, now + time_left
   c.failed_trials = failed
+  if state ~= 'closed' and opening then c.opening = opening end
   -- Whoever presents a newer circuit knows what became of an override that is stored.
   c.override = override_from_now(presented.override)
   c.generation = math.min(presented.generation + (differs and 1 or 0), MOST_GENERATION)
@@ -41,8 +43,8 @@ local function is_new(c, token)
 end
 
 -- Puts a circuit into a state. What was before is of no interest any more.
-local function put(c, token, state, open_time, why)
-  change(c, state, why, owner(token))
+local function put(c, token, state, open_time, why, note)
+  change(c, state, why, owner(token), nil, note)
   c.failed_trials, c.held_until = 0, 0
   if state == 'open' then c.open_until = now + open_time end
 end

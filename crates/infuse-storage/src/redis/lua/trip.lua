@@ -9,7 +9,7 @@ local function count_trip(c, who, text, limits, why, trouble, reported)
 end
 
 local function act(
-  c, presented, who, open_time, text, in_generation, id, grace, why, reported
+  c, presented, who, open_time, text, in_generation, id, grace, why, reported, fault
 )
   if not compare(c, presented) or c.state == 'open' then return end
   if id ~= '-' then
@@ -26,6 +26,6 @@ local function act(
       return
     end
   end
-  open(c, why, who, tonumber(open_time))
+  open(c, why, who, tonumber(open_time), tonumber(fault))
   c.thresholds = text
 end

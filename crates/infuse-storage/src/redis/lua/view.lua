@@ -28,6 +28,8 @@ local function view(c)
     ramps and c.ramp.time or 0,
     ramps and left(c.ramp.ends) or 0,
     shown_override(c.override),
+    shown_opening(c.opening),
+    shown_note(c.note),
   }
 end
 

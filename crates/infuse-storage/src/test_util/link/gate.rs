@@ -23,12 +23,18 @@ pub enum Verb {
     Seed,
     /// [`Storage::probe`](crate::Storage::probe).
     Probe,
+    /// [`Storage::announce`](crate::Storage::announce).
+    Announce,
+    /// [`Storage::withdraw`](crate::Storage::withdraw).
+    Withdraw,
+    /// [`Storage::instances`](crate::Storage::instances).
+    Instances,
     /// [`Storage::watch`](crate::Storage::watch).
     Watch,
 }
 
 /// All verbs.
-pub const VERBS: [Verb; 10] = [
+pub const VERBS: [Verb; 13] = [
     Verb::Look,
     Verb::Report,
     Verb::Trip,
@@ -38,13 +44,24 @@ pub const VERBS: [Verb; 10] = [
     Verb::Control,
     Verb::Seed,
     Verb::Probe,
+    Verb::Announce,
+    Verb::Withdraw,
+    Verb::Instances,
     Verb::Watch,
 ];
 
 impl Verb {
     /// Whether it tells the storage something, or asks something of it, that changes a circuit.
     pub(crate) fn changes(self) -> bool {
-        !matches!(self, Verb::Look | Verb::Probe | Verb::Watch)
+        self.is_about_circuits() && self != Verb::Look
+    }
+
+    /// Whether it is about circuits: not about the storage, or a group of participants.
+    pub fn is_about_circuits(self) -> bool {
+        !matches!(
+            self,
+            Verb::Probe | Verb::Announce | Verb::Withdraw | Verb::Instances | Verb::Watch
+        )
     }
 }
 
@@ -78,6 +95,6 @@ pub struct Asked {
     pub circuits: usize,
     /// When, by the runtime's time.
     pub at: Instant,
-    /// What was asked about the first of them, as `Debug` shows it.
+    /// What was asked about the first of them, as `Debug` shows it; or the group.
     pub what: String,
 }

@@ -18,8 +18,8 @@ use tokio::{
 
 use self::watch::LinkWatch;
 use crate::{
-    BoxFuture, Clear, Control, LeaseAnswer, LeaseRequest, Look, Report, Seed, Settle, Storage,
-    StorageError, Trip, View, Watch, hub::lock,
+    Announcement, BoxFuture, Clear, Control, Instance, LeaseAnswer, LeaseRequest, Look, ProcessId,
+    Report, Seed, Settle, Storage, StorageError, Trip, View, Watch, hub::lock,
 };
 
 pub use gate::{Asked, Gate, VERBS, Verb};
@@ -276,6 +276,27 @@ impl Storage for Link {
 
     fn probe(&self) -> BoxFuture<'_, Result<(), StorageError>> {
         self.pass(Verb::Probe, 0, String::new(), self.inner.probe())
+    }
+
+    fn announce<'a>(&'a self, said: &'a Announcement) -> BoxFuture<'a, Result<(), StorageError>> {
+        self.pass(Verb::Announce, 0, format!("{said:?}"), self.inner.announce(said))
+    }
+
+    fn withdraw<'a>(
+        &'a self,
+        group: &'a str,
+        process: ProcessId,
+    ) -> BoxFuture<'a, Result<(), StorageError>> {
+        let what = format!("{group:?}");
+        self.pass(Verb::Withdraw, 0, what, self.inner.withdraw(group, process))
+    }
+
+    fn instances<'a>(
+        &'a self,
+        group: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Instance>, StorageError>> {
+        let what = format!("{group:?}");
+        self.pass(Verb::Instances, 0, what, self.inner.instances(group))
     }
 
     fn release(&self) {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use infuse_storage::{
-    Cause, Outcome, ProcessId, Rates, State, Thresholds, Token,
+    Cause, Fault, FaultKind, Note, Opening, Outcome, ProcessId, Rates, State, Thresholds, Token,
     core::{Counts, Mode, Override, Window},
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
@@ -126,6 +126,38 @@ fn overrides() -> impl Strategy<Value = Overrides> {
     ]
 }
 
+fn fault() -> impl Strategy<Value = Option<Fault>> {
+    let some = [Fault::new(FaultKind::Timeout), Fault::status(503), Fault::new(FaultKind::Slow)];
+    option::of(select(some.to_vec()))
+}
+
+fn note() -> impl Strategy<Value = Note> {
+    let text = || select(&["", "", "ada", "a b:c-%41\n\0", "\u{1F980}"][..]);
+    (text(), text()).prop_map(|(by, reason)| Note::new().by(by).because(reason))
+}
+
+/// What a process presents of what opened the circuit.
+#[derive(Debug, Clone)]
+pub(super) enum Openings {
+    /// The last that it was told of.
+    Known,
+    Other(Option<Arc<Opening>>),
+}
+
+fn openings() -> impl Strategy<Value = Openings> {
+    let other = (cause(), option::of(process()), millis(&[0, 7, 1_000]), fault(), note()).prop_map(
+        |(cause, by, ago, fault, note)| {
+            let mut it = Opening::new(cause, by);
+            (it.ago, it.fault, it.note) = (ago, fault, note);
+            Arc::new(it)
+        },
+    );
+    prop_oneof![
+        4 => Just(Openings::Known),
+        1 => option::of(other).prop_map(Openings::Other),
+    ]
+}
+
 fn cause() -> impl Strategy<Value = Cause> {
     select(
         &[
@@ -166,6 +198,10 @@ pub(super) struct Act {
     pub(super) held_off: Duration,
     pub(super) ramp: Duration,
     pub(super) overrides: Overrides,
+    pub(super) provenance: Openings,
+    pub(super) fault: Option<Fault>,
+    /// Of a command about the state.
+    pub(super) note: Note,
     /// What a command is about, if not about the state.
     pub(super) command: Option<Option<Arc<Override>>>,
 }
@@ -202,14 +238,16 @@ fn act() -> impl Strategy<Value = Act> {
     let calls = (self::counts(), proptest::bool::weighted(0.1), cause());
     let modes = (overrides(), option::of(option::weighted(0.7, overriding())));
     let holds = (millis(&[0, 0, 0, 3, 30]), millis(&[0, 5, 50]));
-    let all = (who, counts, times, which, outcome, calls, modes, holds);
-    all.prop_map(|(who, counts, times, suspicion, outcome, calls, modes, holds)| {
+    let blames = (openings(), fault(), note());
+    let all = (who, counts, times, which, outcome, calls, modes, holds, blames);
+    all.prop_map(|(who, counts, times, suspicion, outcome, calls, modes, holds, blames)| {
         let (process, presents, token, thresholds, state) = who;
         let (failures, clears_missed, last_success, late_by) = counts;
         let (open_time, grace, rest, lapse) = times;
         let (told, anonymous, cause) = calls;
         let (overrides, command) = modes;
         let (held_off, ramp) = holds;
+        let (provenance, fault, note) = blames;
         Act {
             process,
             presents,
@@ -232,6 +270,9 @@ fn act() -> impl Strategy<Value = Act> {
             held_off,
             ramp,
             overrides,
+            provenance,
+            fault,
+            note,
             command,
         }
     })

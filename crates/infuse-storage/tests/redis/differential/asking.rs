@@ -3,11 +3,11 @@
 use std::{collections::HashMap, sync::Arc};
 
 use infuse_storage::{
-    CircuitKey, Clear, Command, Control, LeaseRequest, Look, Presented, ProcessId, Report, Seed,
-    Settle, Storage, StorageError, SuspicionId, Trip, View, core::Override,
+    CircuitKey, Clear, Command, Control, LeaseRequest, Look, Opening, Presented, ProcessId, Report,
+    Seed, Settle, Storage, StorageError, SuspicionId, Trip, View, core::Override,
 };
 
-use super::acts::{Act, Overrides, Presents, Step, Verb, Which};
+use super::acts::{Act, Openings, Overrides, Presents, Step, Verb, Which};
 
 /// What the processes were told last, by circuit and process.
 pub(super) type Known = HashMap<(usize, ProcessId), View>;
@@ -29,6 +29,13 @@ impl Act {
         match &self.overrides {
             Overrides::Known => known?.overridden.clone(),
             Overrides::Other(other) => other.clone(),
+        }
+    }
+
+    fn provenance(&self, known: Option<&View>) -> Option<Arc<Opening>> {
+        match &self.provenance {
+            Openings::Known => known?.provenance.clone(),
+            Openings::Other(other) => other.clone(),
         }
     }
 
@@ -60,6 +67,7 @@ pub(super) async fn answers(
                 let known = known.get(&(at, act.process));
                 let mut verb = make(circuits[at].clone(), act.presented(known), act, known);
                 verb.overridden = act.overridden(known);
+                verb.provenance = act.provenance(known);
                 verb
             });
             storage.$verb(&acts.collect::<Vec<_>>()).await
@@ -73,6 +81,7 @@ pub(super) async fn answers(
             look.process = (!act.anonymous).then_some(act.process);
             look.counts = act.counts;
             look.open_time = act.open_time;
+            look.fault = act.fault;
             look
         }),
         Verb::Report => ask!(report, |key, presented, act: &Act, known: Option<&View>| {
@@ -93,6 +102,7 @@ pub(super) async fn answers(
             trip.grace = act.grace;
             trip.cause = act.cause;
             trip.failures = act.failures;
+            trip.fault = act.fault;
             trip
         }),
         Verb::Clear => ask!(clear, |key, presented, act: &Act, known| {
@@ -106,14 +116,15 @@ pub(super) async fn answers(
             settle.open_time = act.open_time;
             settle.ramp = act.ramp;
             settle.held_off = act.held_off;
+            settle.fault = act.fault;
             settle
         }),
         Verb::Control => ask!(control, |key, presented, act: &Act, _| {
-            let mut command = Control::put(key, act.token, act.state, act.open_time);
+            let Act { state, open_time, ref note, .. } = *act;
+            let put = Command::Put { state, open_time, note: note.clone() };
+            let command = act.command.clone().map_or(put, Command::Override);
+            let mut command = Control::new(key, act.token, command);
             command.presented = presented;
-            if let Some(overridden) = &act.command {
-                command.command = Command::Override(overridden.clone());
-            }
             command
         }),
         Verb::Seed => ask!(seed, |key, presented, act: &Act, _| {

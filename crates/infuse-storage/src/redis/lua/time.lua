@@ -1,0 +1,2 @@
+-- The time, by the clock of whoever has the key.
+return now
