@@ -80,8 +80,11 @@ async fn compare(
     name: &str,
     path: &'static str,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let config =
-        Config::builder().set_override("infuse_services.bench.url", base.to_owned())?.build()?;
+    let config = Config::builder()
+        .set_override("infuse_services.bench.url", base.to_owned())?
+        // As without the feature `metrics`, which is not on by default, but is for the bench `operate`.
+        .set_override("infuse_breaker_listeners", "none")?
+        .build()?;
     let infuse = Infuse::builder().start(&config).await?;
     let guarded = infuse.client().service("bench")?;
     let bare = reqwest::Client::builder().no_proxy().build()?;

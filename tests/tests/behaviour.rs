@@ -583,7 +583,13 @@ async fn a_rejection_says_who_why_and_when_to_come_again() {
     let answer = stage.get("/text").await;
     assert_eq!(answer.status(), 503);
     assert_eq!(answer.headers()["retry-after"], "14");
-    let told = problem(answer).await;
+    let mut told = problem(answer).await;
+    let tripped = told.as_object_mut().unwrap().remove("tripped").unwrap();
+    assert_eq!(
+        (&tripped["cause"], &tripped["fault"]),
+        (&json!("failures"), &json!({ "kind": "status", "status": 500 }))
+    );
+    assert!(tripped["at"].is_f64() && tripped["by"].is_string(), "{tripped}");
     assert_eq!(
         told,
         json!({

@@ -4,7 +4,7 @@ use std::{error::Error, fmt, io, sync::Arc, time::Duration};
 
 use axum::BoxError;
 use http::StatusCode;
-use infuse_storage::Rejected;
+use infuse_storage::{Provenance, Rejected};
 
 use crate::{client::PathError, rejection::Rejection};
 
@@ -216,6 +216,13 @@ impl ServiceError {
     pub fn circuit(&self) -> Option<&str> {
         self.rejected_call()
             .map(|rejection| rejection.below.as_ref().unwrap_or(&self.0.service).as_ref())
+    }
+
+    /// What opened the circuit that rejected the call: why, which process, when, and what went wrong
+    /// there. As of now: `None` once the circuit is closed, where it is isolated or recovers, and where
+    /// no call was rejected.
+    pub fn provenance(&self) -> Option<Provenance> {
+        self.rejected_call()?.by.as_ref()?.provenance()
     }
 
     pub(crate) fn rejected_call(&self) -> Option<&Rejection> {

@@ -60,6 +60,7 @@ impl IntoResponse for MissingServiceClient {
             state: None,
             reason: None,
             circuit: None,
+            tripped: None,
             retry_after: None,
         }
         .into_response()

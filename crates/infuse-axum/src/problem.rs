@@ -7,10 +7,13 @@ use http::{
     HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
 };
-use infuse_storage::{State, core::Reason};
+use infuse_storage::{Fault, Provenance, State, core::Reason};
 use serde::Serialize;
 
-use crate::error::{Cause, ServiceError, causes, url_key};
+use crate::{
+    error::{Cause, ServiceError, causes, url_key},
+    seconds,
+};
 
 /// The body of such a response.
 #[derive(Debug, Serialize)]
@@ -32,9 +35,29 @@ pub(crate) struct Problem<'a> {
     /// The circuit that rejected, unless it is the service's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) circuit: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tripped: Option<Tripped>,
     /// Whole seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retry_after: Option<u64>,
+}
+
+/// What opened the circuit, as anybody may know it: not who did it by hand, nor why.
+#[derive(Debug, Serialize)]
+pub(crate) struct Tripped {
+    cause: infuse_storage::Cause,
+    /// The process, by its id.
+    by: Option<String>,
+    /// Seconds of Unix time.
+    at: f64,
+    fault: Option<Fault>,
+}
+
+impl From<Provenance> for Tripped {
+    fn from(it: Provenance) -> Self {
+        let by = it.by.map(|process| process.to_string());
+        Self { cause: it.cause, by, at: seconds::unix(it.at), fault: it.fault }
+    }
 }
 
 impl IntoResponse for Problem<'_> {
@@ -139,6 +162,7 @@ impl IntoResponse for &ServiceError {
             state: rejection.map(|rejection| rejection.rejected.state()),
             reason: rejection.map(|rejection| rejection.rejected.reason()),
             circuit: rejection.and_then(|rejection| rejection.below.as_deref()),
+            tripped: self.provenance().map(Tripped::from),
             retry_after: rejection.map(|rejection| rejection.come_back),
         }
         .into_response()

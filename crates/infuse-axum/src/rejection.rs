@@ -10,6 +10,8 @@ const LEAST: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub(crate) struct Rejection {
     pub(crate) rejected: Rejected,
+    /// The circuit itself, to be asked what opened it.
+    pub(crate) by: Option<Circuit>,
     /// The circuit that rejected, unless it is the service's own.
     pub(crate) below: Option<Arc<str>>,
     /// How long until the circuit may let a call through.
@@ -23,14 +25,15 @@ impl Rejection {
     /// random.
     pub(crate) fn new(circuit: &Circuit, rejected: Rejected, jitter: f64) -> Self {
         let jitter = if jitter > 0.0 { jitter * circuit.fraction() } else { 0.0 };
-        Self::within(rejected, jitter, |reason| match reason {
+        let rejection = Self::within(rejected, jitter, |reason| match reason {
             // For how long the service asked to be left alone, if it did.
             Reason::HalfOpen => circuit.retry_after().unwrap_or_default(),
             // Without an end that anybody knows: to ask as often as for an open circuit does no
             // harm, and finds out soon enough.
             Reason::Isolated => circuit.policy().reset_timeout(),
             _ => Duration::ZERO,
-        })
+        });
+        Self { by: Some(circuit.clone()), ..rejection }
     }
 
     /// By a circuit of which nothing else is known.
@@ -48,7 +51,7 @@ impl Rejection {
             Duration::ZERO => unsaid(rejected.reason()),
             left => left,
         };
-        Self { rejected, below: None, left, come_back: come_back(left, later) }
+        Self { rejected, by: None, below: None, left, come_back: come_back(left, later) }
     }
 
     /// It is a circuit below the service's that rejected.

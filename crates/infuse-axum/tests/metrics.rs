@@ -343,3 +343,40 @@ async fn where_nobody_asks_it_is_handed_over_every_few_seconds_until_shutdown() 
     tokio::time::sleep(Duration::from_secs(20)).await;
     assert_eq!(value(&scraper.0.handle().render(), count), Some(3.0));
 }
+
+#[tokio::test]
+async fn an_override_that_nobody_saw_end_stops_nothing() {
+    let clock = ManualClock::new();
+    let infuse = Infuse::builder().clock(clock.clone()).start(&Config::default()).await.unwrap();
+    let circuit = infuse.breaker("payments").unwrap();
+    let night = Override::new(Mode::Isolated).lasting(Duration::from_secs(60));
+    let _ = circuit.set_override(Some(night)).await;
+    infuse.shutdown().await;
+    clock.advance(Duration::from_secs(61));
+    // In a thread of its own, which a deadlock would take with it.
+    let (done, opened) = std::sync::mpsc::channel();
+    let runtime = tokio::runtime::Handle::current();
+    std::thread::spawn(move || {
+        let _ = runtime.block_on(circuit.open());
+        let _ = done.send(circuit.mode());
+    });
+    let mode = tokio::task::spawn_blocking(move || opened.recv_timeout(Duration::from_secs(30)));
+    assert_eq!(mode.await.unwrap(), Ok(Mode::Enabled));
+}
+
+#[tokio::test]
+async fn changes_that_may_come_are_there_at_zero() {
+    let scraper = Scraper::new();
+    let infuse = Infuse::builder().start(&Config::default()).await.unwrap();
+    let _circuit = infuse.breaker("fresh").unwrap();
+    let scrape = scraper.scrape(&infuse);
+    let labels = |from, to, cause, remote| {
+        format!(
+            "infuse_transitions_total{{service=\"fresh\",from=\"{from}\",to=\"{to}\",cause=\"{cause}\",remote=\"{remote}\"}}"
+        )
+    };
+    for remote in ["true", "false"] {
+        check(&scrape, &[(&labels("closed", "open", "failures", remote), 0.0)]);
+        check(&scrape, &[(&labels("half-open", "closed", "trial-succeeded", remote), 0.0)]);
+    }
+}

@@ -60,9 +60,13 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Seen {
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::new();
         event.record(&mut Reader(&mut fields));
-        let mut scope = context.event_scope(event).into_iter().flatten();
-        let call = scope.find(|span| span.metadata().target() == "infuse::call");
-        let call = call.map(|span| span.extensions().get::<Fields>().unwrap().clone());
+        let of = |target: &str| {
+            let mut scope = context.event_scope(event).into_iter().flatten();
+            let span = scope.find(|span| span.metadata().target() == target)?;
+            let fields = span.extensions().get::<Fields>().unwrap().clone();
+            Some(fields)
+        };
+        let call = of("infuse::call").or_else(|| of("infuse::request"));
         let metadata = event.metadata();
         let event = (*metadata.level(), metadata.target().to_owned(), fields, call);
         self.0.lock().unwrap().events.push(event);
@@ -284,12 +288,21 @@ async fn at_info_a_call_says_nothing_and_a_change_is_said_all_the_same() {
     for _ in 0..10 {
         payments.get("500").send().await.unwrap_err();
     }
-    let opened = seen.changed_to("open");
-    assert_eq!(opened, [None]);
+    assert_eq!(seen.changed_to("open"), [None]);
     let seen = seen.0.lock().unwrap();
     assert!(seen.ended.is_empty());
     let ours = seen.events.iter().filter(|(_, target, ..)| target.starts_with("infuse"));
     assert_eq!(ours.count(), 1);
+}
+
+#[tokio::test]
+async fn at_info_the_request_that_opened_a_circuit_is_known_all_the_same() {
+    let (seen, _guard) = Seen::listen(LevelFilter::INFO);
+    let (payments, _) = payments(&[]).await;
+    payments.get("200").header("x-request-id", "r-1").send().await.unwrap().bytes().await.unwrap();
+    payments.get("500").header("x-request-id", "r-4711").send().await.unwrap();
+    assert_eq!(seen.changed_to("open"), [Some(fields(&[("request_id", "r-4711")]))]);
+    assert!(seen.0.lock().unwrap().ended.is_empty());
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! What running instances say of themselves.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
-use infuse_storage::{Instance, ProcessId};
+use infuse_storage::{Instance, Mode, ProcessId};
 use serde_json::Value;
 
 /// A running instance. What it says is not to be relied on: others write it.
@@ -11,6 +11,8 @@ pub(crate) struct Announced {
     pub(crate) process: ProcessId,
     pub(crate) heard_ago: Duration,
     said: Value,
+    /// Where each circuit stands, by its name: there may be thousands, and they are asked for often.
+    places: HashMap<String, usize>,
 }
 
 impl Announced {
@@ -20,8 +22,15 @@ impl Announced {
     }
 
     pub(crate) fn new(process: ProcessId, heard_ago: Duration, text: &str) -> Self {
-        let said = serde_json::from_str(text).unwrap_or_default();
-        Self { process, heard_ago, said }
+        let said: Value = serde_json::from_str(text).unwrap_or_default();
+        let mut places = HashMap::new();
+        for (place, circuit) in said["circuits"].as_array().into_iter().flatten().enumerate() {
+            if let Some(name) = circuit["service"].as_str() {
+                // Of two of one name the first counts.
+                places.entry(name.to_owned()).or_insert(place);
+            }
+        }
+        Self { process, heard_ago, said, places }
     }
 
     /// What people call it; its id, if it does not say.
@@ -43,8 +52,14 @@ impl Announced {
 
     /// What it says of one of its circuits.
     pub(crate) fn circuit(&self, name: &str) -> Option<&Value> {
-        let circuits = self.said["circuits"].as_array()?;
-        circuits.iter().find(|circuit| circuit["service"].as_str() == Some(name))
+        self.said["circuits"].get(*self.places.get(name)?)
+    }
+
+    /// The mode of one of its circuits, if it says one that there is.
+    pub(crate) fn mode(&self, name: &str) -> Option<Mode> {
+        let said = self.circuit(name)?["mode"].as_str()?;
+        let modes = [Mode::Enabled, Mode::Observe, Mode::Disabled, Mode::Isolated];
+        modes.into_iter().find(|mode| mode.as_str() == said)
     }
 }
 
@@ -66,13 +81,19 @@ mod tests {
         let one = said(
             r#"{"name": "orders-1", "circuits": [
                 {"service": "payments", "state": "open", "retry_after": 3.5},
-                {"service": "payments/refunds", "state": "closed"}
+                {"service": "payments/refunds", "state": "closed", "mode": "observe"},
+                {"service": "payments", "state": "closed", "mode": "disabled"}
             ]}"#,
         );
         assert_eq!(one.name(), "orders-1");
-        assert_eq!(one.circuits().collect::<Vec<_>>(), ["payments", "payments/refunds"]);
+        assert_eq!(
+            one.circuits().collect::<Vec<_>>(),
+            ["payments", "payments/refunds", "payments"]
+        );
         assert_eq!(one.circuit("payments").unwrap()["retry_after"], 3.5);
         assert_eq!(one.circuit("users"), None);
+        assert_eq!(one.mode("payments"), None);
+        assert_eq!(one.mode("payments/refunds"), Some(Mode::Observe));
         assert_eq!(
             name_of(ProcessId::from_u64(7), std::slice::from_ref(&one)).as_deref(),
             Some("orders-1")

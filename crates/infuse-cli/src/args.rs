@@ -14,7 +14,7 @@ pub(crate) const EXIT_STATUS: [(&str, &str); 5] = [
     (
         "1",
         "The storage cannot be reached, or did not confirm a command: it is not done, or not known \
-         to be.",
+         to be. Or the output cannot be written.",
     ),
     ("2", "The command line or the settings are wrong."),
     (
@@ -22,7 +22,10 @@ pub(crate) const EXIT_STATUS: [(&str, &str); 5] = [
         "There is no such circuit: it is neither configured, nor announced by a running instance, \
          nor known to the storage.",
     ),
-    ("4", "With --exit-code: a circuit is not closed."),
+    (
+        "4",
+        "With --exit-code: a circuit is not closed, or is isolated, so that it rejects every call.",
+    ),
 ];
 
 /// Looks at Infuse's circuits and controls them, straight on Redis.
@@ -33,9 +36,13 @@ pub(crate) const EXIT_STATUS: [(&str, &str); 5] = [
     long_about = "Looks at Infuse's circuits and controls them, straight on Redis.\n\nIt reads the \
                   settings that the applications read: INFUSE_* variables, and infuse.toml in the \
                   working directory or the file that INFUSE_CONFIG names. INFUSE_REDIS_URL and \
-                  INFUSE_ENVIRONMENT must be theirs.",
-    after_help = "Exit status: 0 done, 1 storage not reached or command not confirmed, 2 wrong \
-                  usage or settings, 3 no such circuit, 4 a circuit is not closed (--exit-code).",
+                  INFUSE_ENVIRONMENT must be theirs.\n\nA reason, and who gave it, is kept by \
+                  open, close, half-open and reset if they change the state, and by isolate, \
+                  observe, disable and enable as long as they hold. Nothing keeps those of \
+                  clear-override.",
+    after_help = "Exit status: 0 done, 1 storage not reached, command not confirmed or output not \
+                  written, 2 wrong usage or settings, 3 no such circuit, 4 a circuit is not closed \
+                  or is isolated (--exit-code).",
     subcommand_required = true,
     arg_required_else_help = true
 )]
@@ -43,7 +50,7 @@ pub(crate) struct Cli {
     /// Read the settings from this file, whatever INFUSE_CONFIG names
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Write JSON, in the shapes of the admin routes
+    /// Write JSON, with circuits in the shape of the admin routes
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Wait so long for each answer of the storage; INFUSE_REDIS_TIMEOUT, if that is longer
@@ -59,22 +66,33 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List all circuits: those that are configured, and those that running instances announce
+    ///
+    /// FAILURES is how many the fleet has counted, of how many open the circuit: `2/5`. The 5 is
+    /// `max_failure` of the settings read here, so use the file of the applications (--config).
+    ///
+    /// MODE is that of an override; else the one that the running instances announce, some seconds
+    /// ago at most, and `mixed` if they differ; else that of the settings read here.
     List {
-        /// Exit with 4 if a circuit is not closed
+        /// Exit with 4 if a circuit is not closed, or is isolated: it rejects every call
         #[arg(long)]
         exit_code: bool,
     },
     /// Watch all circuits live; q or Ctrl-C leaves. With --json, write a line for each change
+    ///
+    /// FAILURES and MODE are what they are in `list`.
     Watch,
     /// Show one circuit, and what each running instance thinks of it
     Show {
         /// The circuit: `payments`, or `payments/refunds` for one below a service
         name: String,
-        /// Exit with 4 if the circuit is not closed
+        /// Exit with 4 if the circuit is not closed, or is isolated: it rejects every call
         #[arg(long)]
         exit_code: bool,
     },
     /// Open a circuit: calls are rejected for the reset timeout, then a trial call decides
+    ///
+    /// It is the reset timeout of the settings read here that holds, in every process: use the file
+    /// of the applications (--config).
     Open(Who),
     /// Close a circuit: calls pass, and failures are counted anew
     Close(Who),
@@ -91,7 +109,10 @@ pub(crate) enum Command {
     /// Count and reject as usual, whatever mode the settings of an application say
     Enable(Lasting),
     /// Take away what isolate, observe, disable or enable put on a circuit
-    ClearOverride(Who),
+    ///
+    /// Nothing keeps who did, nor why: --by and --reason may be given, as with other commands, and
+    /// need not.
+    ClearOverride(Clearing),
     /// Write the completions of a shell to the standard output
     Completions {
         /// The shell
@@ -108,11 +129,28 @@ pub(crate) enum Command {
 /// Which circuit, who says so, and why.
 #[derive(Debug, Args)]
 pub(crate) struct Who {
-    /// The circuit: `payments`, or `payments/refunds` for one below a service
-    pub(crate) name: String,
     /// Why, for whoever looks at the circuit later; at most 256 bytes
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    #[command(flatten)]
+    whose: Whose,
+}
+
+/// The same where nothing keeps why.
+#[derive(Debug, Args)]
+pub(crate) struct Clearing {
+    /// Why; nothing keeps it
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    #[command(flatten)]
+    whose: Whose,
+}
+
+/// Which circuit, and who says so.
+#[derive(Debug, Args)]
+struct Whose {
+    /// The circuit: `payments`, or `payments/refunds` for one below a service
+    name: String,
     /// Who you are; your name on this machine by default
     #[arg(long, value_name = "WHO")]
     by: Option<String>,
@@ -172,7 +210,7 @@ impl Command {
             Self::Observe(it) => put(it, Mode::Observe),
             Self::Disable(it) => put(it, Mode::Disabled),
             Self::Enable(it) => put(it, Mode::Enabled),
-            Self::ClearOverride(who) => who.order(Action::Clear),
+            Self::ClearOverride(it) => it.whose.order(Action::Clear, it.reason.as_deref()),
             _ => return Ok(None),
         };
         order.map(Some)
@@ -181,7 +219,13 @@ impl Command {
 
 impl Who {
     fn order(&self, action: Action) -> Result<Order, Failure> {
-        let reason = said("--reason", &self.reason)?;
+        self.whose.order(action, Some(&self.reason))
+    }
+}
+
+impl Whose {
+    fn order(&self, action: Action, reason: Option<&str>) -> Result<Order, Failure> {
+        let reason = reason.map(|reason| said("--reason", reason)).transpose()?.unwrap_or_default();
         let by = match &self.by {
             Some(by) => said("--by", by)?,
             None => login(),
@@ -255,7 +299,13 @@ mod tests {
             assert!(wrong.starts_with("--reason: "), "{wrong}");
             assert!(clean::is_clean(&wrong), "{wrong:?}");
         }
-        assert!(order(&["open", "payments"]).is_err());
+        for command in ["open", "close", "half-open", "reset", "isolate", "enable"] {
+            assert!(order(&[command, "payments"]).is_err(), "{command}");
+        }
+        // Nothing keeps it.
+        let clear = order(&["clear-override", "payments"]).unwrap().unwrap();
+        assert_eq!((clear.action, &*clear.reason), (Action::Clear, ""));
+        assert!(order(&["clear-override", "payments", "--reason", "\u{7}"]).is_err());
         assert!(order(&["open", "payments", "--reason", &"ä".repeat(128)]).is_ok());
         let wrong = order(&["open", "payments", "--reason", "x", "--by", "\u{7}"]).unwrap_err();
         assert!(wrong.starts_with("--by: "), "{wrong}");

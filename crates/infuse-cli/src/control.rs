@@ -7,7 +7,9 @@ use crate::{
     Failure, Fleet,
     args::{Action, Cli, Order},
     clean::clean,
-    json, out,
+    json,
+    mode::FleetMode,
+    out,
     paint::{self, Paint},
     words,
 };
@@ -30,11 +32,14 @@ pub(crate) async fn run(cli: &Cli, fleet: &Fleet, order: Order) -> Result<ExitCo
         )));
     }
     let snapshot = circuit.snapshot();
+    // Of what holds after an override, instances that were heard before its end say nothing.
+    let heard = if order.action == Action::Clear { &[][..] } else { &instances };
+    let mode = FleetMode::of(&snapshot, heard);
     if cli.json {
-        let circuit = json::circuit(&snapshot, &circuit.policy(), &instances);
+        let circuit = json::circuit(&snapshot, mode, &instances);
         out::json(&json!({"reach": "fleet", "circuit": circuit}))?;
     } else {
-        out::line(&told(&snapshot, &fleet.settings.environment, Paint::of_output()))?;
+        out::line(&told(&snapshot, mode, &fleet.settings.environment, Paint::of_output()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -56,17 +61,17 @@ async fn carry_out(circuit: &Circuit, order: &Order) -> Reach {
 }
 
 /// What the circuit is now, on one line.
-fn told(snapshot: &CircuitSnapshot, environment: &str, paint: Paint) -> String {
+fn told(snapshot: &CircuitSnapshot, mode: FleetMode, environment: &str, paint: Paint) -> String {
     let state = paint.text(paint::of_state(snapshot.state), snapshot.state.as_str());
     let retry = match words::retry(snapshot) {
         none if none == words::NONE => String::new(),
         retry => format!(" ({retry})"),
     };
-    let mode = match &snapshot.overridden {
+    let is = match &snapshot.overridden {
         Some(over) => words::overridden(over),
-        None => snapshot.mode.to_string(),
+        None => mode.as_str().to_owned(),
     };
-    let mode = paint.text(paint::of_mode(snapshot.mode), &mode);
+    let mode = paint.text(mode.tone(), &is);
     format!("{} in {}: {state}{retry}, {mode}", clean(&snapshot.service), clean(environment))
 }
 
@@ -115,7 +120,8 @@ mod tests {
     #[tokio::test]
     async fn it_is_told_on_one_line() {
         let mut it = crate::testing::snapshot().await;
-        let told = |it: &CircuitSnapshot| told(it, "production", Paint::off());
+        let told =
+            |it: &CircuitSnapshot| told(it, FleetMode::of(it, &[]), "production", Paint::off());
         assert_eq!(told(&it), "payments in production: closed, enabled");
         it.state = State::Open;
         it.retry_after = Some(Duration::from_secs(15));

@@ -3,6 +3,7 @@ use infuse_storage::{CircuitSnapshot, State};
 
 use crate::{
     announced::Announced,
+    mode::FleetMode,
     paint::{self, Tone},
     table::Cell,
     time, words,
@@ -14,7 +15,7 @@ pub(crate) fn details(
     policy: &Policy,
     instances: &[Announced],
 ) -> Vec<(&'static str, Cell)> {
-    let mut lines = vec![("state", state(snapshot)), ("mode", mode(snapshot))];
+    let mut lines = vec![("state", state(snapshot)), ("mode", mode(snapshot, instances))];
     let mut plain = |about, text: String| lines.push((about, Cell::new(text, Tone::Plain)));
     if let Some(trip) = &snapshot.tripped {
         let ago = time::ago(time::since(trip.at));
@@ -53,19 +54,23 @@ fn state(snapshot: &CircuitSnapshot) -> Cell {
     Cell::new(format!("{}{since}{next}", snapshot.state), paint::of_state(snapshot.state))
 }
 
-fn mode(snapshot: &CircuitSnapshot) -> Cell {
-    let text = match &snapshot.overridden {
-        Some(over) => format!("{}, above the settings", words::overridden(over)),
-        None => format!("{}, by the settings read here", snapshot.mode),
+fn mode(snapshot: &CircuitSnapshot, instances: &[Announced]) -> Cell {
+    let mode = FleetMode::of(snapshot, instances);
+    let is = mode.as_str();
+    let text = match (&snapshot.overridden, mode) {
+        (Some(over), _) => format!("{}, above the settings", words::overridden(over)),
+        (None, FleetMode::Settings(_)) => format!("{is}, by the settings read here"),
+        (None, FleetMode::Mixed) => format!("{is}: instances announce different modes"),
+        (None, _) => format!("{is}, as instances announce"),
     };
-    Cell::new(text, paint::of_mode(snapshot.mode))
+    Cell::new(text, mode.tone())
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, SystemTime};
 
-    use infuse_storage::{Mode, Override};
+    use infuse_storage::{Mode, Override, ProcessId};
 
     use super::*;
     use crate::testing::snapshot;
@@ -88,6 +93,19 @@ mod tests {
              failures: 2 of 5 in the fleet\n\
              policy: opens for 15s by 5 failures in a row, by the settings read here\n\
              generation: 0\n"
+        );
+        let says = |mode: &str| {
+            let text = format!(r#"{{"circuits": [{{"service": "payments", "mode": "{mode}"}}]}}"#);
+            Announced::new(ProcessId::from_u64(7), Duration::ZERO, &text)
+        };
+        let [observe, enabled] = ["observe", "enabled"].map(says);
+        assert_eq!(
+            mode(&it, std::slice::from_ref(&observe)),
+            Cell::new("observe, as instances announce", Tone::Warn)
+        );
+        assert_eq!(
+            mode(&it, &[observe, enabled]),
+            Cell::new("mixed: instances announce different modes", Tone::Warn)
         );
         it.state = State::Open;
         it.opened_at = Some(SystemTime::now() - Duration::from_millis(3_100));

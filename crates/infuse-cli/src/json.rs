@@ -6,19 +6,21 @@ use serde_json::{Value, json};
 
 use crate::{
     announced::{self, Announced},
+    mode::FleetMode,
     time, words,
 };
 
-/// A circuit. What only a process knows that makes calls is null, or empty.
+/// A circuit. What only a process knows that makes calls is null, or empty; the mode is that of the
+/// fleet, which may be `mixed`.
 pub(crate) fn circuit(
     snapshot: &CircuitSnapshot,
-    policy: &Policy,
+    mode: FleetMode,
     instances: &[Announced],
 ) -> Value {
     let by = snapshot.tripped.as_ref().and_then(|trip| trip.by);
     let mut circuit = serde_json::to_value(snapshot).unwrap_or_default();
     circuit["by_name"] = json!(by.and_then(|by| announced::name_of(by, instances)));
-    circuit["max_failure"] = json!(words::max_failure(policy));
+    circuit["mode"] = json!(mode.as_str());
     circuit["totals"] = Value::Null;
     circuit["history"] = json!([]);
     circuit
@@ -71,7 +73,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_circuit_has_what_the_admin_routes_say_of_it() {
-        let circuit = circuit(&snapshot().await, &Policy::default(), &[]);
+        let snapshot = snapshot().await;
+        let circuit = circuit(&snapshot, FleetMode::of(&snapshot, &[]), &[]);
         for (member, value) in [
             ("service", json!("payments")),
             ("state", json!("closed")),

@@ -1,19 +1,22 @@
 use std::process::ExitCode;
 
-use infuse_storage::{CircuitSnapshot, State};
+use infuse_storage::{CircuitSnapshot, Mode, State};
 use serde_json::{Value, json};
 
 use crate::{
     Failure, Fleet,
+    announced::Announced,
     args::Cli,
-    json, out,
+    json,
+    mode::FleetMode,
+    out,
     paint::{Paint, Tone},
     row::{self, HEADS},
     table::table,
     time,
 };
 
-/// What a circuit that is not closed makes of the exit status, where it is asked for.
+/// What a circuit that is not closed, or isolated, makes of the exit status, where it is asked for.
 pub(crate) const NOT_CLOSED: u8 = 4;
 
 /// Lists all circuits.
@@ -24,9 +27,8 @@ pub(crate) async fn run(cli: &Cli, fleet: &Fleet, exit_code: bool) -> Result<Exi
     }
     fleet.look().await?;
     let snapshots = fleet.snapshots();
-    let policy = |snapshot: &CircuitSnapshot| fleet.settings.circuit_policy(&snapshot.service);
     if cli.json {
-        let circuit = |it| json::circuit(it, &policy(it), &instances);
+        let circuit = |it| json::circuit(it, FleetMode::of(it, &instances), &instances);
         let circuits: Vec<Value> = snapshots.iter().map(circuit).collect();
         out::json(&json!({
             "now": time::now(),
@@ -36,6 +38,7 @@ pub(crate) async fn run(cli: &Cli, fleet: &Fleet, exit_code: bool) -> Result<Exi
         }))?;
     } else {
         let paint = Paint::of_output();
+        let policy = |it: &CircuitSnapshot| fleet.settings.circuit_policy(&it.service);
         let rows: Vec<_> =
             snapshots.iter().map(|it| row::row(it, &policy(it), &instances)).collect();
         if rows.is_empty() {
@@ -44,7 +47,7 @@ pub(crate) async fn run(cli: &Cli, fleet: &Fleet, exit_code: bool) -> Result<Exi
             out::line(&table(HEADS, &rows, paint))?;
         }
     }
-    Ok(status(exit_code, &snapshots))
+    Ok(status(exit_code, &snapshots, &instances))
 }
 
 /// What to say where there is no circuit.
@@ -56,7 +59,14 @@ pub(crate) fn nothing(environment: &str) -> String {
 }
 
 /// The exit status by what the circuits are, if it is asked for.
-pub(crate) fn status(asked: bool, snapshots: &[CircuitSnapshot]) -> ExitCode {
-    let closed = snapshots.iter().all(|snapshot| snapshot.state == State::Closed);
-    if asked && !closed { ExitCode::from(NOT_CLOSED) } else { ExitCode::SUCCESS }
+pub(crate) fn status(
+    asked: bool,
+    snapshots: &[CircuitSnapshot],
+    instances: &[Announced],
+) -> ExitCode {
+    let passes = |it: &CircuitSnapshot| {
+        it.state == State::Closed && FleetMode::of(it, instances).mode() != Some(Mode::Isolated)
+    };
+    let all = snapshots.iter().all(passes);
+    if asked && !all { ExitCode::from(NOT_CLOSED) } else { ExitCode::SUCCESS }
 }

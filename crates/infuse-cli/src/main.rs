@@ -9,7 +9,8 @@
 //! - `list`, `show` and `control` are the commands that end by themselves, `watch` the one that does
 //!   not.
 //! - `words`, `row` and `details` say what a circuit does in words, `json` in the shapes of the admin
-//!   routes; `clean` keeps what others wrote from controlling a terminal.
+//!   routes; `mode` is which mode it has in the fleet; `clean` keeps what others wrote from controlling
+//!   a terminal.
 
 mod announced;
 mod args;
@@ -20,6 +21,7 @@ mod failure;
 mod fleet;
 mod json;
 mod list;
+mod mode;
 mod out;
 mod pages;
 mod paint;

@@ -33,7 +33,10 @@ const EXAMPLES: [(&str, &str); 4] = [
         "infusectl isolate payments --reason 'their database is moved' --for 10m",
         "No process calls payments for ten minutes.",
     ),
-    ("infusectl show payments --exit-code", "Succeeds in a script if payments is closed."),
+    (
+        "infusectl show payments --exit-code",
+        "Succeeds in a script if payments is closed and not isolated.",
+    ),
     ("infusectl list --json | jq -r '.circuits[] | select(.state == \"open\").service'", "Names."),
 ];
 

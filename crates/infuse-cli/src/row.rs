@@ -4,6 +4,7 @@ use infuse_storage::{CircuitSnapshot, State};
 use crate::{
     announced::Announced,
     clean::clean,
+    mode::FleetMode,
     paint::{self, Tone},
     table::Cell,
     time, words,
@@ -22,12 +23,13 @@ pub(crate) fn row(
     let open_for = snapshot.opened_at.filter(|_| snapshot.state != State::Closed);
     let open_for = open_for.map_or_else(|| words::NONE.to_owned(), |at| time::ago(time::since(at)));
     let state = paint::of_state(snapshot.state);
+    let mode = FleetMode::of(snapshot, instances);
     let waits = if snapshot.state == State::Closed { Tone::Dim } else { state };
     [
         Cell::new(clean(&snapshot.service), Tone::Plain),
         Cell::new(snapshot.state.as_str(), state),
         Cell::new(words::retry(snapshot), waits),
-        Cell::new(snapshot.mode.as_str(), paint::of_mode(snapshot.mode)),
+        Cell::new(mode.as_str(), mode.tone()),
         Cell::new(
             words::failures(snapshot, policy),
             if snapshot.suspect { Tone::Warn } else { Tone::Dim },

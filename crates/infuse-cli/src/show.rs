@@ -9,7 +9,9 @@ use crate::{
     args::Cli,
     clean::clean,
     details::details,
-    json, list, out,
+    json, list,
+    mode::FleetMode,
+    out,
     paint::{Paint, Tone},
     table::{Cell, table},
     time, words,
@@ -36,7 +38,7 @@ pub(crate) async fn run(
         out::json(&json!({
             "now": time::now(),
             "environment": fleet.settings.environment,
-            "circuit": json::circuit(&snapshot, &policy, &instances),
+            "circuit": json::circuit(&snapshot, FleetMode::of(&snapshot, &instances), &instances),
             "policy": json::policy(&policy, fleet.settings.circuit_mode(&snapshot.service)),
             "instances": about,
         }))?;
@@ -52,19 +54,21 @@ pub(crate) async fn run(
         text += &format!("\n\n{}", of_instances(&snapshot, &instances, paint));
         out::line(&text)?;
     }
-    Ok(list::status(exit_code, slice::from_ref(&snapshot)))
+    Ok(list::status(exit_code, slice::from_ref(&snapshot), &instances))
 }
 
 /// What each instance thinks of the circuit, beside what the storage says.
 fn of_instances(snapshot: &CircuitSnapshot, instances: &[Announced], paint: Paint) -> String {
-    let rows: Vec<_> = instances.iter().filter_map(|instance| row(snapshot, instance)).collect();
+    let mode = FleetMode::of(snapshot, instances);
+    let rows: Vec<_> =
+        instances.iter().filter_map(|instance| row(snapshot, mode, instance)).collect();
     if rows.is_empty() {
         return paint.text(Tone::Dim, "no running instance announces this circuit");
     }
     table(["INSTANCE", "STATE", "RETRY IN", "MODE", "GENERATION", "HEARD"], &rows, paint)
 }
 
-fn row(snapshot: &CircuitSnapshot, instance: &Announced) -> Option<[Cell; 6]> {
+fn row(snapshot: &CircuitSnapshot, mode: FleetMode, instance: &Announced) -> Option<[Cell; 6]> {
     let circuit = instance.circuit(&snapshot.service)?;
     let text = |member: &str| match &circuit[member] {
         Value::String(text) => clean(text),
@@ -83,7 +87,7 @@ fn row(snapshot: &CircuitSnapshot, instance: &Announced) -> Option<[Cell; 6]> {
         Cell::new(clean(&instance.name()), Tone::Plain),
         same("state", snapshot.state.as_str()),
         Cell::new(retry.unwrap_or_else(|| words::NONE.to_owned()), Tone::Dim),
-        same("mode", snapshot.mode.as_str()),
+        same("mode", mode.as_str()),
         same("generation", &snapshot.generation.to_string()),
         Cell::new(format!("{} ago", time::ago(instance.heard_ago)), Tone::Dim),
     ])

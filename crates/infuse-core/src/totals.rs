@@ -5,8 +5,8 @@ use crate::{
 
 /// How often what happened at a breaker since it [began to count](crate::Breaker::keep_totals).
 ///
-/// Each call that was made is one of the first three once it has ended, and each that was not is
-/// `rejected`. Of calls in a circuit that is [disabled](crate::Mode::Disabled) nothing is counted.
+/// Each call that was made is one of the first three once it has ended, but for those that would have
+/// been rejected, and each that was not is `rejected`. Of calls in a circuit that is [disabled](crate::Mode::Disabled) nothing is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

@@ -7,8 +7,8 @@ use std::{
 };
 
 use infuse_core::{
-    Admission, Breaker, CallError, ExclusionId, Listener, ListenerId, Permit, Policy, Rejected,
-    State, Totals, Verdict,
+    Admission, Breaker, CallError, ExclusionId, KeptModeChanges, Listener, ListenerId, Permit,
+    Policy, Rejected, State, Totals, Verdict,
 };
 use tokio::{sync::oneshot, time::timeout};
 
@@ -352,6 +352,11 @@ impl Circuit {
     /// there only for an opening.
     pub fn last_change(&self) -> Option<Provenance> {
         self.0.node.last_change()
+    }
+
+    /// Holds back what listeners are to be told of the mode: see [`Breaker::keep_mode_changes`].
+    pub fn keep_mode_changes(&self) -> KeptModeChanges<'_> {
+        self.breaker().keep_mode_changes()
     }
 
     /// Counts [`totals`](Self::totals) from now on: see [`Breaker::keep_totals`].

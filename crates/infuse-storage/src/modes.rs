@@ -12,19 +12,23 @@ pub(crate) fn say(breaker: &Breaker, before: Option<&Override>, after: Option<&O
     match (before, after) {
         (None, None) => {}
         (Some(before), Some(after)) if is_no_news(before, after) => {}
-        (_, Some(it)) => tracing::info!(
-            target: "infuse",
-            circuit = name,
-            mode = it.mode.as_str(),
-            by = &*it.by,
-            reason = &*it.reason,
-            left = it.left.map(|left| left.as_secs_f64()),
-            "circuit {name} is {}{}{}{}",
-            it.mode,
-            it.left.map(|left| format!(" for {left:?}")).unwrap_or_default(),
-            text(" by ", &it.by),
-            text(": ", &it.reason),
-        ),
+        (_, Some(it)) => {
+            // What is lost on the way is nobody's affair.
+            let left = it.left.map(|left| Duration::from_millis(left.as_millis() as u64));
+            tracing::info!(
+                target: "infuse",
+                circuit = name,
+                mode = it.mode.as_str(),
+                by = &*it.by,
+                reason = &*it.reason,
+                left = left.map(|left| left.as_secs_f64()),
+                "circuit {name} is {}{}{}{}",
+                it.mode,
+                left.map(|left| format!(" for {left:?}")).unwrap_or_default(),
+                text(" by ", &it.by),
+                text(": ", &it.reason),
+            );
+        }
         (Some(_), None) => taken_away(breaker, "was taken away"),
     }
 }

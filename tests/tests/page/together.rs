@@ -48,6 +48,26 @@ async fn infusectl(redis: &RedisServer, args: &[&str]) -> Output {
     done
 }
 
+/// Waits until all reject, and says within how many milliseconds of each other they have heard.
+async fn isolated(gateways: &[Gateway]) -> f64 {
+    let mut heard = Vec::new();
+    for gateway in gateways {
+        eventually("it is isolated", async || {
+            let answer = gateway.get("/call/payments/x").await;
+            answer.status() == 503 && answer.json::<Value>().await.unwrap()["reason"] == "isolated"
+        })
+        .await;
+        let history = admin(gateway, "/history?circuit=payments&limit=1").await;
+        let event = &history["events"][0];
+        assert_eq!((&event["kind"], &event["to"]), (&"mode".into(), &"isolated".into()), "{event}");
+        assert_eq!(event["override"]["reason"], "moving house");
+        heard.push(event["at"].as_f64().unwrap());
+    }
+    let first = heard.iter().copied().fold(f64::MAX, f64::min);
+    let last = heard.iter().copied().fold(0.0, f64::max);
+    (last - first) * 1000.0
+}
+
 #[tokio::test]
 async fn what_is_counted_shown_and_commanded_is_the_same_everywhere() {
     let redis = RedisServer::start().await;
@@ -107,28 +127,26 @@ async fn what_is_counted_shown_and_commanded_is_the_same_everywhere() {
 
     // Closed by hand, then isolated for a while: everywhere, and no longer than said.
     service.answer(Answer::text("fine"));
-    infusectl(&redis, &["close", "payments", "--reason", "it is well again"]).await;
+    let close = ["close", "payments", "--by", "bob", "--reason", "it is well again"];
+    infusectl(&redis, &close).await;
     for gateway in &gateways {
         eventually("it is closed", async || status(gateway).await == 200).await;
-    }
-    let isolate = ["isolate", "payments", "--by", "ada", "--reason", "moving house", "--for", "6s"];
-    infusectl(&redis, &isolate).await;
-    let mut heard = Vec::new();
-    for gateway in &gateways {
-        eventually("it is isolated", async || {
-            let answer = gateway.get("/call/payments/x").await;
-            answer.status() == 503 && answer.json::<Value>().await.unwrap()["reason"] == "isolated"
-        })
-        .await;
         let history = admin(gateway, "/history?circuit=payments&limit=1").await;
-        let event = &history["events"][0];
-        assert_eq!((&event["kind"], &event["to"]), (&"mode".into(), &"isolated".into()), "{event}");
-        assert_eq!(event["override"]["reason"], "moving house");
-        heard.push(event["at"].as_f64().unwrap());
+        assert_eq!(history["events"][0]["note"]["by"], "bob", "{history}");
     }
-    let (first, last) =
-        heard.iter().fold((f64::MAX, 0.0_f64), |(first, last), at| (first.min(*at), last.max(*at)));
-    println!("all three heard of it within {:.1} ms of each other", (last - first) * 1000.0);
+    let mut spreads = Vec::new();
+    for nth in 0..5 {
+        if nth > 0 {
+            infusectl(&redis, &["clear-override", "payments", "--reason", "again"]).await;
+        }
+        let isolate =
+            ["isolate", "payments", "--by", "ada", "--reason", "moving house", "--for", "8s"];
+        infusectl(&redis, &isolate).await;
+        spreads.push(isolated(&gateways).await);
+    }
+    println!("all three heard of it within {spreads:.1?} ms of each other");
+    // As long as the machine lets them.
+    assert!(spreads.iter().any(|spread| *spread <= 10.0), "{spreads:?}");
     browser.until_attribute(CARD, "data-is", "isolated").await;
     browser.until_text(CARD, "ada: “moving house”").await;
     for gateway in &gateways {

@@ -77,7 +77,7 @@ impl Verdict {
             }
         }
         let span = std::mem::take(&mut self.span);
-        let entered = span.enter();
+        let entered = span.settling(&verdict);
         permit.settle(verdict, about);
         drop(entered);
         span.end(&verdict);

@@ -5,8 +5,7 @@ use std::{
 };
 
 use infuse_storage::{
-    Breaker, Cause, Interest, Listener, ModeChange, Note, ProcessId, State, StateChange,
-    StorageEvent,
+    Breaker, Interest, Listener, ModeChange, Note, ProcessId, StateChange, StorageEvent,
 };
 use tokio::sync::{Semaphore, watch};
 
@@ -106,12 +105,10 @@ impl Feed {
     fn provenance(&self, circuit: &str, change: &StateChange) -> (Option<ProcessId>, Note) {
         let Some(live) = self.live.get().and_then(Weak::upgrade) else { return Default::default() };
         let here = (!change.remote).then(|| live.circuits.process());
-        // What tripped a circuit is the first that opened it: what opens it again, half-opens or
-        // closes it was somebody else.
-        let first = change.from == State::Closed || change.cause == Cause::Manual;
-        let tripped = || live.circuits.get(circuit)?.provenance();
-        match tripped().filter(|_| first && change.to == State::Open) {
-            Some(tripped) => (tripped.by.or(here), tripped.note),
+        let last = || live.circuits.get(circuit)?.last_change();
+        // A later one may have come meanwhile.
+        match last().filter(|last| last.cause == change.cause) {
+            Some(last) => (last.by.or(here), last.note),
             None => (here, Note::new()),
         }
     }

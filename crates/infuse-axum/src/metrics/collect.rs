@@ -14,7 +14,7 @@ use crate::{durations, listeners};
 pub(crate) fn collect(circuits: &Circuits, meters: &Meters) {
     general(circuits, meters);
     for circuit in chosen(circuits, meters) {
-        one(&circuit);
+        one(&circuit, meters);
     }
 }
 
@@ -48,9 +48,9 @@ pub(super) fn chosen(circuits: &Circuits, meters: &Meters) -> Vec<Circuit> {
 }
 
 /// What is of one circuit.
-pub(super) fn one(circuit: &Circuit) {
+pub(super) fn one(circuit: &Circuit, meters: &Meters) {
     let service: Arc<str> = circuit.name().into();
-    hand::standing(&service, circuit.state(), circuit.mode());
+    meters.show_circuit(circuit);
     let totals = circuit.totals().unwrap_or_default();
     for (outcome, count) in [
         ("success", totals.success),

@@ -38,7 +38,7 @@ async fn run(live: Weak<Live>, meters: Arc<Meters>) {
 async fn gently(circuits: &Circuits, meters: &Meters) {
     collect::general(circuits, meters);
     for some in collect::chosen(circuits, meters).chunks(AT_A_TIME) {
-        some.iter().for_each(collect::one);
+        some.iter().for_each(|circuit| collect::one(circuit, meters));
         yield_now().await;
     }
 }

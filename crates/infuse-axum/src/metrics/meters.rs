@@ -4,7 +4,7 @@ use std::{
 };
 
 use infuse_storage::{
-    Breaker, BreakerBuilder, Cause, Interest, Listener, ModeChange, State, StateChange,
+    Breaker, BreakerBuilder, Cause, Circuit, Interest, Listener, ModeChange, State, StateChange,
 };
 use tokio::task::AbortHandle;
 
@@ -35,7 +35,7 @@ impl Meters {
         builder: BreakerBuilder,
     ) -> BreakerBuilder {
         durations::keep(circuit);
-        self.seen().circuits.insert(circuit.into());
+        self.seen().begin(circuit.into());
         builder.totals().shared_listener(Arc::clone(self) as Arc<dyn Listener>)
     }
 
@@ -59,13 +59,53 @@ impl Meters {
     /// Shows how the circuit is now. Under the lock, so that who looks later shows it later.
     fn show(&self, breaker: &Breaker) {
         let name: Arc<str> = breaker.name().into();
+        // An override that is found to have ended is told to this listener too: not under its lock.
+        let kept = breaker.keep_mode_changes();
         let seen = self.seen();
         hand::standing(&name, breaker.state(), breaker.mode());
         drop(seen);
+        drop(kept);
+    }
+
+    /// [`show`](Self::show) for whoever has the circuit.
+    pub(super) fn show_circuit(&self, circuit: &Circuit) {
+        let name: Arc<str> = circuit.name().into();
+        let kept = circuit.keep_mode_changes();
+        let seen = self.seen();
+        hand::standing(&name, circuit.state(), circuit.mode());
+        drop(seen);
+        drop(kept);
     }
 }
 
+/// The changes that circuits make most.
+const USUAL: [(State, State, Cause); 10] = [
+    (State::Closed, State::Open, Cause::Failures),
+    (State::Closed, State::Open, Cause::FailureRate),
+    (State::Closed, State::Open, Cause::SlowCallRate),
+    (State::Closed, State::Open, Cause::Rule),
+    (State::Closed, State::Open, Cause::Manual),
+    (State::Open, State::HalfOpen, Cause::TrialStarted),
+    (State::Open, State::Closed, Cause::TrialSucceeded),
+    (State::HalfOpen, State::Open, Cause::TrialFailed),
+    (State::HalfOpen, State::Closed, Cause::TrialSucceeded),
+    (State::Open, State::Closed, Cause::Manual),
+];
+
 impl Seen {
+    /// Counts a circuit of this name from now on. What changes it can make are there at zero, because
+    /// who asks how much a number has risen hears nothing of one that begins at 1.
+    fn begin(&mut self, circuit: Arc<str>) {
+        for (from, to, cause) in USUAL {
+            for remote in [false, true] {
+                self.transitions
+                    .entry((Arc::clone(&circuit), from, to, cause, remote))
+                    .or_default();
+            }
+        }
+        self.circuits.insert(circuit);
+    }
+
     /// Hands over how often there was which change.
     pub(super) fn hand_over(&self) {
         for (transition, times) in &self.transitions {

@@ -1,7 +1,6 @@
-use std::{
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
 
 use crate::classify::Classifier;
 
@@ -35,19 +34,19 @@ impl Default for Rules {
 
 /// The [`Rules`] that hold. A call takes them once, and is judged by one set of them.
 #[derive(Debug, Default)]
-pub(crate) struct LiveRules(RwLock<Arc<Rules>>);
+pub(crate) struct LiveRules(ArcSwap<Rules>);
 
 impl LiveRules {
     pub(crate) fn new(rules: Rules) -> Self {
-        Self(RwLock::new(Arc::new(rules)))
+        Self(ArcSwap::from_pointee(rules))
     }
 
+    /// No lock: each call comes by here.
     pub(crate) fn get(&self) -> Arc<Rules> {
-        // Only a pointer is copied under the lock, here and below, which cannot panic.
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        self.0.load_full()
     }
 
     pub(crate) fn set(&self, rules: Rules) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        self.0.store(Arc::new(rules));
     }
 }

@@ -19,7 +19,7 @@ impl About<'_> {
     pub(crate) fn span(&self) -> CallSpan {
         use tracing::field::Empty;
         // Nothing of this is evaluated unless the span is wanted.
-        CallSpan::new(tracing::debug_span!(
+        let span = tracing::debug_span!(
             target: "infuse::call",
             "call",
             otel.name = self.name(),
@@ -35,7 +35,8 @@ impl About<'_> {
             infuse.state = Empty,
             infuse.outcome = Empty,
             request_id = propagate::request_id(self.headers),
-        ))
+        );
+        CallSpan::new(span, propagate::request_id(self.headers))
     }
 
     fn name(&self) -> String {

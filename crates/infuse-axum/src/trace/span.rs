@@ -1,8 +1,11 @@
 use http::StatusCode;
 use infuse_storage::{Outcome, State, core::Verdict};
-use tracing::{Span, span::Entered};
+use tracing::{
+    Span,
+    span::{Entered, EnteredSpan},
+};
 
-/// The span of one call; none, where nobody wants it.
+/// The span of one call, where somebody wants it, and the request's id, where it has one.
 #[derive(Debug, Default)]
 pub(crate) struct CallSpan(Option<Box<Inner>>);
 
@@ -10,11 +13,28 @@ pub(crate) struct CallSpan(Option<Box<Inner>>);
 struct Inner {
     span: Span,
     status: Option<StatusCode>,
+    request_id: Option<Box<str>>,
 }
 
 impl CallSpan {
-    pub(super) fn new(span: Span) -> Self {
-        Self((!span.is_disabled()).then(|| Box::new(Inner { span, status: None })))
+    pub(super) fn new(span: Span, request_id: Option<&str>) -> Self {
+        let wanted = !span.is_disabled() || request_id.is_some();
+        let inner = || Inner { span, status: None, request_id: request_id.map(Into::into) };
+        Self(wanted.then(|| Box::new(inner())))
+    }
+
+    /// Is inside of the span while a verdict is given. A failure may open the circuit, and that is
+    /// said also where the span is not wanted: by which request, it is to say all the same.
+    pub(crate) fn settling(&self, verdict: &Verdict) -> [Option<EnteredSpan>; 2] {
+        let Some(inner) = &self.0 else { return [None, None] };
+        let failed = verdict.outcome == Outcome::Failure;
+        let id = inner.request_id.as_deref().filter(|_| failed);
+        let call = (!inner.span.is_disabled()).then(|| inner.span.clone().entered());
+        let request = id.map(|id| {
+            tracing::info_span!(target: "infuse::request", "request", request_id = id).entered()
+        });
+        // In the order in which they are left.
+        [request, call]
     }
 
     /// Does something inside of the span.

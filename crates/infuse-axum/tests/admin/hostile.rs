@@ -5,7 +5,10 @@ use std::{net::SocketAddr, sync::OnceLock};
 use axum::{
     Router,
     body::Body,
-    http::{HeaderName, HeaderValue, Method, Request, Uri},
+    http::{
+        HeaderName, HeaderValue, Method, Request, Uri,
+        header::{AUTHORIZATION, CONTENT_TYPE},
+    },
 };
 use infuse_axum::Infuse;
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -82,6 +85,23 @@ fn path() -> impl Strategy<Value = String> {
         1 => "\\?[!-~]{0,20}",
     ];
     (vec(part, 0..5), query).prop_map(|(parts, query)| format!("/{}{query}", parts.join("/")))
+}
+
+/// Where a circuit is controlled.
+fn control() -> impl Strategy<Value = String> {
+    let place = select(vec!["/circuits/payments/", "/infuse/circuits/payments/"]);
+    let action = select(vec![
+        "open",
+        "half-open",
+        "close",
+        "reset",
+        "isolate",
+        "disable",
+        "observe",
+        "enable",
+        "clear-override",
+    ]);
+    (place, action).prop_map(|(place, action)| format!("{place}{action}"))
 }
 
 fn method() -> impl Strategy<Value = Method> {
@@ -191,6 +211,22 @@ proptest! {
         request in (method(), path(), headers(false), body(true)),
     ) {
         harmless(request)?;
+    }
+
+    #[test]
+    fn a_command_without_the_token_for_it_changes_nothing(
+        path in control(),
+        headers in headers(false),
+        body in body(true),
+    ) {
+        harmless((Method::POST, path, headers, body))?;
+    }
+
+    #[test]
+    fn a_command_that_makes_no_sense_changes_nothing(path in control(), body in body(false)) {
+        let token = HeaderValue::from_str(&format!("Bearer {ADMIN}")).unwrap();
+        let json = HeaderValue::from_static("application/json");
+        harmless((Method::POST, path, vec![(AUTHORIZATION, token), (CONTENT_TYPE, json)], body))?;
     }
 
     #[test]

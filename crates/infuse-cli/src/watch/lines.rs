@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{TICK, ear::Heard};
-use crate::{Failure, Fleet, json, out, time};
+use crate::{Failure, Fleet, json, mode::FleetMode, out, time};
 
 /// What changes with time alone, or only says how it is counted here.
 const PASSING: [&str; 8] = [
@@ -40,7 +40,9 @@ pub(super) async fn write(fleet: &Fleet, mut heard: watch::Receiver<Heard>) -> R
             out::json_line(&json!({"now": time::now(), "storage": to, "detail": why}))?;
         }
         for circuit in fleet.circuits.all() {
-            let shown = json::circuit(&circuit.snapshot(), &circuit.policy(), &instances);
+            let snapshot = circuit.snapshot();
+            let mode = FleetMode::of(&snapshot, &instances);
+            let shown = json::circuit(&snapshot, mode, &instances);
             let lasting = lasting(&shown);
             if written.get(circuit.name()) != Some(&lasting) {
                 written.insert(circuit.name().to_owned(), lasting);
@@ -70,7 +72,6 @@ fn lasting(circuit: &Value) -> Value {
 mod tests {
     use std::time::Duration;
 
-    use infuse_axum::Policy;
     use infuse_storage::{Mode, Override, State};
 
     use super::*;
@@ -80,7 +81,7 @@ mod tests {
     async fn time_alone_is_no_change() {
         let mut it = snapshot().await;
         it.overridden = Some(Override::new(Mode::Isolated).lasting(Duration::from_secs(9)));
-        let lasting = |it: &_| lasting(&json::circuit(it, &Policy::default(), &[]));
+        let lasting = |it: &_| lasting(&json::circuit(it, FleetMode::of(it, &[]), &[]));
         let before = lasting(&it);
         it.overridden = Some(Override::new(Mode::Isolated).lasting(Duration::from_secs(8)));
         it.retry_after = Some(Duration::from_secs(1));

@@ -58,7 +58,7 @@ fn take(view: &mut View, fleet: &Fleet, heard: &mut watch::Receiver<Heard>, now:
         .circuits
         .all()
         .into_iter()
-        .map(|circuit| Watched { snapshot: circuit.snapshot(), policy: circuit.policy() });
+        .map(|circuit| Watched::new(circuit.snapshot(), circuit.policy()));
     view.update(watched.collect(), now);
 }
 

@@ -6,6 +6,7 @@ use infuse_storage::{CircuitSnapshot, Mode, State};
 use crate::{
     announced::Announced,
     clean::clean,
+    mode::FleetMode,
     paint::{self, Tone},
     words,
 };
@@ -32,6 +33,15 @@ pub(super) struct View {
 pub(super) struct Watched {
     pub(super) snapshot: CircuitSnapshot,
     pub(super) policy: Policy,
+    /// The mode by what instances said when this was taken.
+    mode: FleetMode,
+}
+
+impl Watched {
+    pub(super) fn new(snapshot: CircuitSnapshot, policy: Policy) -> Self {
+        let mode = FleetMode::of(&snapshot, &[]);
+        Self { snapshot, policy, mode }
+    }
 }
 
 /// A change of a circuit, as it was seen.
@@ -59,12 +69,15 @@ impl View {
 
     /// Takes what circuits are now, so long after the beginning.
     pub(super) fn update(&mut self, mut circuits: Vec<Watched>, at: Duration) {
+        for watched in &mut circuits {
+            watched.mode = FleetMode::of(&watched.snapshot, &self.instances);
+        }
         circuits.sort_by(|one, other| key(one).cmp(&key(other)));
         for watched in &circuits {
             let now = &watched.snapshot;
             let before = self.circuits.iter().find(|it| it.snapshot.service == now.service);
-            if let Some(Watched { snapshot: before, .. }) = before {
-                let changes = changes(before, now, &self.instances, at);
+            if let Some(before) = before {
+                let changes = changes(before, watched, &self.instances, at);
                 changes.into_iter().for_each(|change| self.changes.push_front(change));
             }
         }
@@ -95,22 +108,18 @@ impl View {
 
 /// In which order circuits stand.
 fn key(watched: &Watched) -> (u8, &str) {
-    let CircuitSnapshot { state, mode, service, .. } = &watched.snapshot;
-    let trouble = match (state, mode) {
-        (_, Mode::Isolated) | (State::Open, _) => 0,
+    let CircuitSnapshot { state, service, .. } = &watched.snapshot;
+    let trouble = match (state, watched.mode.mode()) {
+        (_, Some(Mode::Isolated)) | (State::Open, _) => 0,
         (State::HalfOpen, _) => 1,
-        (State::Closed, Mode::Observe | Mode::Disabled) => 2,
-        (State::Closed, Mode::Enabled) => 3,
+        (State::Closed, None | Some(Mode::Observe | Mode::Disabled)) => 2,
+        (State::Closed, Some(Mode::Enabled)) => 3,
     };
     (trouble, service)
 }
 
-fn changes(
-    before: &CircuitSnapshot,
-    now: &CircuitSnapshot,
-    instances: &[Announced],
-    at: Duration,
-) -> Vec<Change> {
+fn changes(before: &Watched, now: &Watched, instances: &[Announced], at: Duration) -> Vec<Change> {
+    let (modes, before, now) = ((before.mode, now.mode), &before.snapshot, &now.snapshot);
     let name = clean(&now.service);
     let mut changes = Vec::new();
     let mut push = |from: &str, to: &str, why: String, tone| {
@@ -122,16 +131,18 @@ fn changes(
         let why = trip.map(|trip| words::tripped(trip, instances)).unwrap_or_default();
         push(before.state.as_str(), now.state.as_str(), why, paint::of_state(now.state));
     }
-    if before.mode != now.mode {
+    let (was, is) = modes;
+    // Not by where it is known from.
+    if was.as_str() != is.as_str() {
         let why = now.overridden.as_ref().map(words::overridden).unwrap_or_default();
-        push(before.mode.as_str(), now.mode.as_str(), why, paint::of_mode(now.mode));
+        push(was.as_str(), is.as_str(), why, is.tone());
     }
     changes
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use infuse_storage::Override;
+    use infuse_storage::{Override, ProcessId};
 
     use super::*;
     use crate::testing::snapshot;
@@ -142,7 +153,7 @@ pub(super) mod tests {
         let watched = |name: &&str| {
             let mut snapshot = snapshot.clone();
             snapshot.service = (*name).to_owned();
-            Watched { snapshot, policy: Policy::default() }
+            Watched::new(snapshot, Policy::default())
         };
         names.iter().map(watched).collect()
     }
@@ -178,6 +189,25 @@ pub(super) mod tests {
         // Nothing new.
         view.update(now, Duration::from_secs(2));
         assert_eq!(view.changes.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn the_mode_is_what_instances_announce() {
+        let says = |mode: &str| {
+            let text = format!(r#"{{"circuits": [{{"service": "b", "mode": "{mode}"}}]}}"#);
+            Announced::new(ProcessId::from_u64(7), Duration::ZERO, &text)
+        };
+        let mut view = View::new("production");
+        let now = circuits(&["a", "b"]).await;
+        for (turn, said) in
+            [&[][..], &["enabled"], &["enabled", "isolated"], &["isolated"]].into_iter().enumerate()
+        {
+            view.instances = said.iter().copied().map(says).collect();
+            view.update(now.clone(), Duration::from_secs(turn as u64));
+        }
+        assert_eq!(names(&view), ["b", "a"]);
+        let told: Vec<_> = view.changes.iter().map(|change| &*change.text).collect();
+        assert_eq!(told, ["b mixed → isolated", "b enabled → mixed"]);
     }
 
     #[tokio::test]

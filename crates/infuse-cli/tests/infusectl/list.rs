@@ -133,3 +133,21 @@ async fn there_are_as_many_circuits_as_one_likes() {
     assert_eq!(circuits.len(), 1_200);
     assert!(circuits.iter().all(|circuit| circuit["view_age"].is_number()));
 }
+
+#[tokio::test]
+async fn a_circuit_that_is_isolated_is_as_bad_as_one_that_is_open() {
+    let redis = RedisServer::start().await;
+    let ctl = Ctl::of(&redis);
+    for (command, code) in [("observe", 0), ("isolate", 4)] {
+        ctl.ok(&[command, "payments", "--reason", "x"]).await;
+        for args in [&["list"][..], &["list", "--json"], &["show", "payments"]] {
+            let done = ctl.run(&[args, &["--exit-code"]].concat()).await;
+            assert_eq!(done.code, code, "{command} {args:?}: {}", done.stdout);
+            assert_eq!(ctl.run(args).await.code, 0);
+        }
+        assert_eq!(ctl.run(&["show", "users", "--exit-code"]).await.code, 0);
+    }
+    // It needs no reason, since nothing keeps it.
+    ctl.ok(&["clear-override", "payments"]).await;
+    assert_eq!(ctl.run(&["list", "--exit-code"]).await.code, 0);
+}

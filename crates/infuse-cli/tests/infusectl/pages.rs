@@ -56,9 +56,27 @@ async fn help_says_what_exit_statuses_mean() {
     let ctl = Ctl::new();
     let help = ctl.ok(&["--help"]).await;
     assert!(help.contains("Exit status: 0 done"), "{help}");
+    assert!(help.contains("output not written"), "{help}");
     for command in COMMANDS {
         assert!(help.contains(&format!("  {command} ")), "{command}: {help}");
         ctl.ok(&[command, "--help"]).await;
     }
     assert!(ctl.ok(&["--version"]).await.starts_with("infusectl 0."));
+}
+
+#[tokio::test]
+async fn help_says_what_comes_from_the_settings_read_here_and_what_is_kept() {
+    let ctl = Ctl::new();
+    for (args, said) in [
+        (&["list", "--help"][..], "`max_failure` of the settings read here"),
+        (&["list", "--help"], "or is isolated: it rejects every call"),
+        (&["show", "--help"], "or is isolated: it rejects every call"),
+        (&["open", "--help"], "the reset timeout of the settings read here"),
+        (&["clear-override", "--help"], "Nothing keeps who did, nor why"),
+        (&["--help"], "Nothing keeps those of clear-override"),
+    ] {
+        let help = ctl.ok(args).await;
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains(said), "{args:?}: {help}");
+    }
 }

@@ -17,8 +17,19 @@ pub(super) fn given(headers: &HeaderMap) -> Option<&[u8]> {
 pub(super) fn is(given: Option<&[u8]>, token: Option<&str>) -> bool {
     // What it is compared with where there is none is no token: too short for one.
     let expected = token.unwrap_or_default().as_bytes();
-    let same = given.unwrap_or_default().ct_eq(expected);
+    let given_bytes = given.unwrap_or_default();
+    // All of it, so that not even the length shows.
+    let same = padded(given_bytes).ct_eq(&padded(expected))
+        & (given_bytes.len() as u64).ct_eq(&(expected.len() as u64));
     bool::from(same) && token.is_some() && given.is_some()
+}
+
+/// As long as a token can be.
+fn padded(token: &[u8]) -> [u8; 512] {
+    let mut padded = [0; 512];
+    let length = token.len().min(padded.len());
+    padded[..length].copy_from_slice(&token[..length]);
+    padded
 }
 
 #[cfg(test)]

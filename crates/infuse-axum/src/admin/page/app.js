@@ -118,7 +118,11 @@ const ask = coalesced(async () => {
 const recall = coalesced(async () => {
   try {
     const said = await get(`history?limit=${MOST_EVENTS}`);
-    events = said.events.slice(0, MOST_EVENTS);
+    // What was heard while this was on its way is newer.
+    const known = new Set(said.events.map((one) => one.id));
+    const top = said.events[0]?.at ?? 0;
+    const newer = events.filter((one) => !known.has(one.id) && one.at >= top);
+    events = [...newer, ...said.events].slice(0, MOST_EVENTS);
   } catch {
     return;
   }

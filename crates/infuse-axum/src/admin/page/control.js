@@ -52,7 +52,7 @@ export class Control {
       h("header", {}, this.title, this.now),
       h("div", { class: "choices" }, Object.entries(GROUPS).map(([legend, actions]) => h("fieldset", {}, h("legend", {}, legend), actions.map((action) => this.choices[action].node)))),
       this.lasts,
-      h("div", { class: "field" }, h("label", { for: "control-reason" }, "Reason"), this.reason, h("p", { id: "control-reason-about", class: "faint" }, "Required. It is logged, and shown to everyone who looks at this circuit.")),
+      h("div", { class: "field" }, h("label", { for: "control-reason" }, "Reason"), this.reason, h("p", { id: "control-reason-about", class: "faint" }, "Required. It is logged, and shown beside the change.")),
       h("div", { class: "field" }, h("label", { for: "control-by" }, "Who ", h("span", { class: "faint" }, "(you)")), this.by),
       this.error,
       h("footer", {}, h("button", { type: "button", class: "plain", onclick: () => this.node.close() }, "Cancel"), this.submit),

@@ -16,6 +16,7 @@ use super::Admin;
 use crate::{
     admin::problem::Problem,
     events::{Event, Listening, Told},
+    settings::Secret,
 };
 
 /// How often something is sent, so that nobody in between takes the connection for dead.
@@ -59,7 +60,8 @@ pub(super) async fn stream(
     if heard == Heard::SomethingElse {
         first.push(hello("missed", process, from, from));
     }
-    let following = Following { admin, listening, only };
+    let tokens = tokens(&admin);
+    let following = Following { admin, listening, only, tokens };
     let rest = stream::unfold(following, Following::next);
     let events = stream::iter(first).chain(rest).map(Ok::<_, Infallible>);
     let events = Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE));
@@ -107,12 +109,26 @@ struct Following {
     admin: Admin,
     listening: Listening,
     only: Option<String>,
+    /// Those that held when it began to listen.
+    tokens: Tokens,
+}
+
+type Tokens = [Option<Secret>; 2];
+
+fn tokens(admin: &Admin) -> Tokens {
+    let settings = admin.live().settings();
+    [settings.admin_token.clone(), settings.admin_read_token.clone()]
 }
 
 impl Following {
     async fn next(mut self) -> Option<(sse::Event, Self)> {
         loop {
-            match self.listening.next().await? {
+            let told = self.listening.next().await?;
+            // Whoever may still listen asks again, with a token that holds.
+            if tokens(&self.admin) != self.tokens {
+                return None;
+            }
+            match told {
                 Told::Event(event) if event.is_about(self.only.as_deref()) => {
                     let shown = self.show(&event).await?;
                     return Some((shown, self));

@@ -54,8 +54,6 @@ pub(in crate::admin) struct Circuit {
     snapshot: CircuitSnapshot,
     /// What people call the process that opened it.
     by_name: Option<String>,
-    /// Failures, one after another, that open it; `None` if none do.
-    max_failure: Option<u32>,
     /// How often what happened in this process, if that is counted.
     totals: Option<Totals>,
     /// Its last changes of state in this process, the oldest first.
@@ -82,7 +80,6 @@ impl Circuit {
         by_name: Option<String>,
         history: Vec<Change>,
     ) -> Self {
-        let max_failure = super::policy::max_failure(&circuit.policy());
-        Self { snapshot, by_name, max_failure, totals: circuit.totals(), history }
+        Self { snapshot, by_name, totals: circuit.totals(), history }
     }
 }

@@ -143,9 +143,17 @@ async fn five_failures_open_and_then_nothing_reaches_the_service() {
     assert_eq!(bench.payments.calls(), 5);
     assert_eq!(error.retry_after().unwrap(), Duration::from_millis(2_700));
 
-    let (parts, body) = problem((&error).into_response()).await;
+    let (parts, mut body) = problem((&error).into_response()).await;
     assert_eq!(parts.status, 503);
     assert_eq!(parts.headers["retry-after"], "3");
+    // What opened it, and no more than anybody may know.
+    let tripped = body.as_object_mut().unwrap().remove("tripped").unwrap();
+    let by = error.provenance().unwrap().by.unwrap().to_string();
+    let fault = json!({ "kind": "status", "status": 500 });
+    assert_eq!(
+        tripped,
+        json!({ "cause": "failures", "by": by, "at": 1_000_000_000.0, "fault": fault })
+    );
     assert_eq!(
         body,
         json!({
