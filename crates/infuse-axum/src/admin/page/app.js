@@ -153,7 +153,7 @@ function apply(event) {
   if (!circuit) return;
   if (event.kind === "mode") Object.assign(circuit, { mode: event.to, override: event.override });
   if (event.kind !== "state") return;
-  Object.assign(circuit, { state: event.to, retry_after: null, ramp: null, history: [...(circuit.history ?? []), { at: event.at, to: event.to }].slice(-30) });
+  Object.assign(circuit, { state: event.to, retry_after: null, ramp: null, history: [...(circuit.history ?? []), { at: event.at, to: event.to }].slice(-240) });
   if (event.to === "closed") Object.assign(circuit, { tripped: null, by_name: null, opened_at: null });
 }
 

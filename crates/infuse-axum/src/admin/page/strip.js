@@ -5,8 +5,8 @@ import { s } from "./dom.js";
 import * as words from "./words.js";
 
 const SPAN = 30 * 60;
-/** So many changes are told. */
-const KEPT = 30;
+/** So many changes are told: half an hour of a circuit that is tried four times a minute. */
+const KEPT = 240;
 const WIDTH = 600;
 const HEIGHT = 24;
 const HEIGHTS = { closed: 4, "half-open": 13, open: 24 };
@@ -17,7 +17,7 @@ export function stretches(circuit, { now, since }) {
   // What has only just been heard of is newer than the answer that is shown.
   const end = Math.max(now, circuit.history?.at(-1)?.at ?? now);
   const changes = [...(circuit.history ?? [])].sort((one, other) => one.at - other.at);
-  // Circuits begin closed, with the process; of what was before 30 changes nothing is known.
+  // Circuits begin closed, with the process; of what was before the oldest of so many nothing is known.
   if (changes.length < KEPT) changes.unshift({ at: since ?? changes[0]?.at ?? begin, to: changes.length ? "closed" : circuit.state });
   const found = changes.map((change, at) => ({
     state: change.to,
@@ -38,7 +38,8 @@ export function strip(circuit, context) {
   const { now } = context;
   const parts = stretches(circuit, context);
   const x = (at) => ((at - (now - SPAN)) / SPAN) * WIDTH;
-  const text = `The last 30 minutes: ${told(parts)}`;
+  // No more than what is known.
+  const text = `The last ${words.span(Math.max(1, now - (parts[0]?.from ?? now)))}: ${told(parts)}`;
   return s(
     "svg",
     { class: "strip", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": text },

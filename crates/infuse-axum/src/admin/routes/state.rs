@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Events of one circuit that go with it.
-const HISTORY: usize = 30;
+const HISTORY: usize = 240;
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]
