@@ -19,9 +19,12 @@ const NAME: &str = "infuse";
 const REPLICA: &str = "replica";
 
 /// How often they look at things, in milliseconds. Their own seconds would make every test slow.
+///
+/// A replica is made a master only if it was asked how it is within five times `ping-period`, and
+/// one that has lost its master is asked once a second, whatever `info-period` is.
 const PERIODS: [(&str, &str); 4] = [
     ("info-period", "200"),
-    ("ping-period", "100"),
+    ("ping-period", "300"),
     ("ask-period", "100"),
     ("publish-period", "100"),
 ];

@@ -7,6 +7,8 @@ use std::{
 
 /// How long it and its browsers have to end when they are told to.
 const END: Duration = Duration::from_secs(10);
+/// How often it is started until it is.
+const STARTS: usize = 10;
 
 /// chromedriver on a free port. It ends when this is dropped, and its browsers with it.
 #[derive(Debug)]
@@ -22,6 +24,19 @@ impl Chromedriver {
     ///
     /// If there is none on this machine, or it does not start.
     pub(super) fn start() -> Self {
+        let mut said = Vec::new();
+        for _ in 0..STARTS {
+            match Self::start_once() {
+                Ok(started) => return started,
+                Err(lines) => said.extend(lines),
+            }
+        }
+        panic!("chromedriver did not start:\n{}", said.join("\n"));
+    }
+
+    /// Starts it, unless it ends at once: then what it said. It listens on one port by IPv4 and
+    /// IPv6, and the one that it finds by the one may be taken by the other.
+    fn start_once() -> Result<Self, Vec<String>> {
         let mut child = Command::new("chromedriver")
             .arg("--port=0")
             .stdin(Stdio::null())
@@ -31,10 +46,18 @@ impl Chromedriver {
             .expect("chromedriver, which scripts/test installs, in the PATH");
         let stdout = child.stdout.take().expect("its output");
         let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-        let port = lines.find_map(|line| port(&line)).expect("the port of chromedriver");
-        // It is not to wait for somebody who reads.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, addr: SocketAddr::from(([127, 0, 0, 1], port)) }
+        let mut said = Vec::new();
+        for line in lines.by_ref() {
+            if let Some(port) = port(&line) {
+                // It is not to wait for somebody who reads.
+                std::thread::spawn(move || lines.for_each(drop));
+                return Ok(Self { child, addr: SocketAddr::from(([127, 0, 0, 1], port)) });
+            }
+            said.push(line);
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+        Err(said)
     }
 
     pub(super) fn url(&self) -> String {

@@ -192,6 +192,8 @@ async fn all_recover_by_the_same_ramp() {
     eventually("a trial succeeds", async || fleet[1].went("succeed").await == "succeeded").await;
     fleet.until("closed").await;
     let late = crate::fleet(&redis, 1, &ramp).await;
+    // Until its first look is answered, a circuit is closed like any that is new.
+    eventually("it has looked", async || late[0].circuit().await["generation"] != 0).await;
     for worker in fleet.iter().chain(&*late) {
         let run = worker.ask(json!({ "do": "run", "calls": 200 })).await;
         // A tenth at first, and the test takes a few seconds of ten minutes.
