@@ -89,11 +89,11 @@ pub(crate) enum Command {
         #[arg(long)]
         exit_code: bool,
     },
-    /// Open a circuit: calls are rejected for the reset timeout, then a trial call decides
+    /// Open a circuit: calls are rejected for a time, then a trial call decides
     ///
-    /// It is the reset timeout of the settings read here that holds, in every process: use the file
-    /// of the applications (--config).
-    Open(Who),
+    /// Without --for it is the reset timeout of the settings read here that holds, in every process:
+    /// use the file of the applications (--config).
+    Open(Opening),
     /// Close a circuit: calls pass, and failures are counted anew
     Close(Who),
     /// Open a circuit half: the next call is a trial
@@ -160,6 +160,16 @@ struct Whose {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Opening {
+    #[command(flatten)]
+    who: Who,
+    /// Stay open for this time: `90s`, `10m`, `2h`, `1d`; at most 365d. By default for the reset
+    /// timeout
+    #[arg(long = "for", value_name = "TIME")]
+    open_time: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Lasting {
     #[command(flatten)]
     who: Who,
@@ -181,7 +191,8 @@ pub(crate) struct Order {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
-    Open,
+    /// Open it, for so long or for the reset timeout.
+    Open(Option<Duration>),
     Close,
     HalfOpen,
     Reset,
@@ -197,12 +208,10 @@ impl Command {
     ///
     /// [`Failure::Usage`] for a text or a time that cannot be.
     pub(crate) fn order(&self) -> Result<Option<Order>, Failure> {
-        let put = |it: &Lasting, mode| {
-            let lasting = it.lasting.as_deref().map(time::parse_override).transpose()?;
-            it.who.order(Action::Put(mode, lasting))
-        };
+        let time = |text: &Option<String>| text.as_deref().map(time::parse_for).transpose();
+        let put = |it: &Lasting, mode| it.who.order(Action::Put(mode, time(&it.lasting)?));
         let order = match self {
-            Self::Open(who) => who.order(Action::Open),
+            Self::Open(it) => it.who.order(Action::Open(time(&it.open_time)?)),
             Self::Close(who) => who.order(Action::Close),
             Self::HalfOpen(who) => who.order(Action::HalfOpen),
             Self::Reset(who) => who.order(Action::Reset),
@@ -273,12 +282,16 @@ mod tests {
     }
 
     #[test]
-    fn an_override_may_end_by_itself_and_a_state_may_not() {
+    fn what_lasts_may_be_told_how_long() {
         let said = ["payments", "--reason", "moving", "--by", "ada", "--for", "90s"];
         let put = order(&[&["isolate"], &said[..]].concat()).unwrap().unwrap();
         assert_eq!(put.action, Action::Put(Mode::Isolated, Some(Duration::from_secs(90))));
         assert_eq!((&*put.name, &*put.by, &*put.reason), ("payments", "ada", "moving"));
-        for state in ["open", "close", "half-open", "reset", "clear-override"] {
+        let open = order(&[&["open"], &said[..]].concat()).unwrap().unwrap();
+        assert_eq!(open.action, Action::Open(Some(Duration::from_secs(90))));
+        let open = order(&[&["open"], &said[..5]].concat()).unwrap().unwrap();
+        assert_eq!(open.action, Action::Open(None));
+        for state in ["close", "half-open", "reset", "clear-override"] {
             assert!(order(&[&[state], &said[..]].concat()).is_err(), "{state}");
             assert!(order(&[&[state], &said[..5]].concat()).unwrap().is_some(), "{state}");
         }

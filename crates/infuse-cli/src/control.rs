@@ -47,7 +47,8 @@ pub(crate) async fn run(cli: &Cli, fleet: &Fleet, order: Order) -> Result<ExitCo
 async fn carry_out(circuit: &Circuit, order: &Order) -> Reach {
     let note = || Note::new().by(&order.by).because(&order.reason);
     match order.action {
-        Action::Open => circuit.open_with(note()).await,
+        Action::Open(Some(time)) => circuit.open_for(time, note()).await,
+        Action::Open(None) => circuit.open_with(note()).await,
         Action::Close => circuit.close_with(note()).await,
         Action::HalfOpen => circuit.half_open_with(note()).await,
         Action::Reset => circuit.reset_with(note()).await,
@@ -94,13 +95,13 @@ mod tests {
         let circuit = circuits.circuit("payments", Policy::default());
         let lasting = Some(Duration::from_secs(600));
         for (action, state, mode) in [
-            (Action::Open, State::Open, Mode::Enabled),
+            (Action::Open(None), State::Open, Mode::Enabled),
             (Action::HalfOpen, State::HalfOpen, Mode::Enabled),
             (Action::Put(Mode::Isolated, lasting), State::HalfOpen, Mode::Isolated),
             (Action::Close, State::Closed, Mode::Isolated),
             (Action::Put(Mode::Observe, None), State::Closed, Mode::Observe),
             (Action::Put(Mode::Disabled, None), State::Closed, Mode::Disabled),
-            (Action::Open, State::Open, Mode::Disabled),
+            (Action::Open(lasting), State::Open, Mode::Disabled),
             (Action::Reset, State::Closed, Mode::Disabled),
             (Action::Put(Mode::Enabled, None), State::Closed, Mode::Enabled),
             (Action::Clear, State::Closed, Mode::Enabled),
@@ -108,6 +109,9 @@ mod tests {
             let order = order(action);
             assert_eq!(carry_out(&circuit, &order).await, Reach::Fleet);
             assert_eq!((circuit.state(), circuit.mode()), (state, mode), "{order:?}");
+            if order.action == Action::Open(lasting) {
+                assert!(circuit.retry_after().unwrap() > Duration::from_secs(590));
+            }
             if let Action::Put(mode, lasting) = order.action {
                 let over = circuit.overridden().unwrap();
                 assert_eq!((over.mode, &*over.by, &*over.reason), (mode, "ada", "moving"));

@@ -8,8 +8,8 @@ const UNITS: [(&str, f64); 5] =
     [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("d", 86_400.0)];
 const DAY: u64 = 24 * 60 * 60;
 
-/// How long an override lasts: a second to a year.
-pub(crate) fn parse_override(text: &str) -> Result<Duration, Failure> {
+/// How long an override lasts, or a circuit is open: a second to a year.
+pub(crate) fn parse_for(text: &str) -> Result<Duration, Failure> {
     parse("--for", text, Duration::from_secs(1), Duration::from_secs(365 * DAY))
 }
 
@@ -94,16 +94,16 @@ mod tests {
         for (text, seconds) in
             [("90", 90.0), ("1.5", 1.5), ("90s", 90.0), (" 10 m ", 600.0), ("1d", 86_400.0)]
         {
-            assert_eq!(parse_override(text).unwrap().as_secs_f64(), seconds, "{text}");
+            assert_eq!(parse_for(text).unwrap().as_secs_f64(), seconds, "{text}");
         }
         assert_eq!(parse_timeout("500ms").unwrap(), Duration::from_millis(500));
         let huge = "9".repeat(400);
         for text in
             ["", "m", "-1", "1e3", "NaN", "inf", "1 week", "1.2.3", "5M", "0", "1ms", "366d", &huge]
         {
-            assert!(parse_override(text).is_err(), "{text}");
+            assert!(parse_for(text).is_err(), "{text}");
         }
-        let said = parse_override("0").unwrap_err().to_string();
+        let said = parse_for("0").unwrap_err().to_string();
         assert_eq!(said, "--for: use 1s to 365d");
         assert_eq!(parse_timeout("2m").unwrap_err().to_string(), "--timeout: use 1ms to 1m");
     }

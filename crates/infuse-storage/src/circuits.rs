@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use crate::{
-    Circuit, CircuitKey, Health, Instance, MemoryStorage, Note, ProcessId, Reach, Seed, StartError,
+    Circuit, CircuitKey, Health, Instance, MemoryStorage, ProcessId, Reach, Seed, StartError,
     Storage, StorageError, StorageEvent, View, announce,
     health::{self, Losses, StorageListener},
     hub::{Hub, LateSeed, Options},
@@ -73,7 +73,7 @@ impl Circuits {
         if new {
             // After it was registered, so that a loss that comes now finds it there.
             if let (true, Some(state)) = (hub.standing.is_lost(), hub.options.fallback) {
-                entry.node.put_here(hub, &entry.breaker, state, Cause::Fallback, &Note::new());
+                entry.node.put_here(hub, &entry.breaker, state, Cause::Fallback);
             }
             entry.node.want_look();
         }
@@ -154,7 +154,7 @@ impl Circuits {
                 Err(error) => hub.lose(&error),
             }
         }
-        node.put_here(hub, &breaker, state, Cause::Seed, &Note::new());
+        node.put_here(hub, &breaker, state, Cause::Seed);
         hub.add_late_seed(LateSeed { node, token, state });
         // The storage may have come back just now.
         hub.wake();

@@ -1,4 +1,4 @@
-use std::{slice, sync::Arc};
+use std::{slice, sync::Arc, time::Duration};
 
 use infuse_core::{Cause, Mode, Override, State};
 
@@ -21,52 +21,61 @@ pub enum Reach {
 impl Circuit {
     /// Opens the circuit, now and for the reset timeout. It ends by a trial, like any opening.
     pub async fn open(&self) -> Reach {
-        self.put(State::Open, Note::new()).await
+        self.put(State::Open, None, Note::new()).await
     }
 
     /// Opens the circuit half: the next call is a trial.
     pub async fn half_open(&self) -> Reach {
-        self.put(State::HalfOpen, Note::new()).await
+        self.put(State::HalfOpen, None, Note::new()).await
     }
 
     /// Closes the circuit and counts anew.
     pub async fn close(&self) -> Reach {
-        self.put(State::Closed, Note::new()).await
+        self.put(State::Closed, None, Note::new()).await
     }
 
     /// Closes the circuit and forgets everything that was counted.
     pub async fn reset(&self) -> Reach {
-        self.put(State::Closed, Note::new()).await
+        self.put(State::Closed, None, Note::new()).await
     }
 
     /// [`open`](Self::open), by someone for a reason: it is logged in each process and stands in
     /// [`provenance`](Self::provenance).
     pub async fn open_with(&self, note: Note) -> Reach {
-        self.put(State::Open, note).await
+        self.put(State::Open, None, note).await
+    }
+
+    /// [`open_with`](Self::open_with), for this time instead of the reset timeout, in each process.
+    pub async fn open_for(&self, open_time: Duration, note: Note) -> Reach {
+        self.put(State::Open, Some(open_time), note).await
     }
 
     /// [`half_open`](Self::half_open), by someone for a reason, which is logged in each process.
     pub async fn half_open_with(&self, note: Note) -> Reach {
-        self.put(State::HalfOpen, note).await
+        self.put(State::HalfOpen, None, note).await
     }
 
     /// [`close`](Self::close), by someone for a reason, which is logged in each process.
     pub async fn close_with(&self, note: Note) -> Reach {
-        self.put(State::Closed, note).await
+        self.put(State::Closed, None, note).await
     }
 
     /// [`reset`](Self::reset), by someone for a reason, which is logged in each process.
     pub async fn reset_with(&self, note: Note) -> Reach {
-        self.put(State::Closed, note).await
+        self.put(State::Closed, None, note).await
     }
 
-    async fn put(&self, state: State, note: Note) -> Reach {
+    async fn put(&self, state: State, open_time: Option<Duration>, note: Note) -> Reach {
         let Parts { breaker, node, hub } = self.parts();
-        let open_time = breaker.policy().reset_timeout();
+        let open_time = open_time.unwrap_or_else(|| breaker.policy().reset_timeout());
         if self.tell(Command::Put { state, open_time, note: note.clone() }).await {
             return Reach::Fleet;
         }
-        node.put_here(hub, breaker, state, Cause::Manual, &note);
+        node.tell_here(hub, (breaker.state(), state), Cause::Manual, &note);
+        match state {
+            State::Open => breaker.open_for(open_time),
+            State::HalfOpen | State::Closed => breaker.put(state, Cause::Manual),
+        }
         Reach::Local
     }
 

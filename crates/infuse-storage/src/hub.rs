@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    Note, ProcessId, Storage, StorageError, Token,
+    ProcessId, Storage, StorageError, Token,
     announce::Announcers,
     counted::{Counted, Tally},
     health::Losses,
@@ -397,7 +397,7 @@ impl Hub {
         for entry in self.registry.entries() {
             entry.node.forget();
             if let Some(state) = self.options.fallback {
-                entry.node.put_here(self, &entry.breaker, state, Cause::Fallback, &Note::new());
+                entry.node.put_here(self, &entry.breaker, state, Cause::Fallback);
             }
         }
     }

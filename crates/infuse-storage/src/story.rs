@@ -143,19 +143,17 @@ impl Who {
 
 impl Node {
     /// Puts the breaker of this process alone into a state.
-    pub(crate) fn put_here(
-        &self,
-        hub: &Hub,
-        breaker: &Breaker,
-        state: State,
-        cause: Cause,
-        note: &Note,
-    ) {
+    pub(crate) fn put_here(&self, hub: &Hub, breaker: &Breaker, state: State, cause: Cause) {
+        self.tell_here(hub, (breaker.state(), state), cause, &Note::new());
+        breaker.put(state, cause);
+    }
+
+    /// A change of the state, from the first to the second, that this process alone is about to
+    /// make.
+    pub(crate) fn tell_here(&self, hub: &Hub, change: (State, State), cause: Cause, note: &Note) {
         let note = (!note.is_empty()).then(|| Arc::new(note.bounded()));
         let who = Who { process: Some(self.process(hub)), note };
-        let (change, wall) = ((breaker.state(), state), hub.time.wall());
-        lock(&self.known).story_mut().put(change, cause, who, wall);
-        breaker.put(state, cause);
+        lock(&self.known).story_mut().put(change, cause, who, hub.time.wall());
     }
 
     /// What opened the circuit, of which the breaker says this much.

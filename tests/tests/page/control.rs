@@ -115,8 +115,17 @@ async fn every_control_does_what_it_says() {
     let browser = browser_at(&gateway).await;
     let is = async |name: &str, value: &str| browser.until_attribute(CARD, name, value).await;
     is("data-is", "closed").await;
-    control(&browser, "open", "for the test").await;
+    // The page counts down from the time that was chosen.
+    open_dialog(&browser).await;
+    choose(&browser, "open").await;
+    let first = "return document.querySelector('#control-for').options[0].textContent";
+    assert_eq!(browser.run(first, "").await, "for its reset timeout");
+    browser.run("document.querySelector('#control-for').value = arguments[0]", json!("15m")).await;
+    browser.fill("#control-reason", "for the test").await;
+    browser.click(&format!("{DIALOG} button[type='submit']")).await;
+    browser.until(CLOSED_OR_WHY, DIALOG).await;
     is("data-is", "open").await;
+    browser.until_text(&format!("{CARD} .countdown .left"), "14:").await;
     browser.until_text(&format!("{CARD} .why"), "by hand").await;
     browser.until_text(&format!("{CARD} .why"), "for the test").await;
     assert_eq!(gateway.get("/call/payments/x").await.status(), 503);

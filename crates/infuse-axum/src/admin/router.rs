@@ -54,7 +54,7 @@ impl Infuse {
     /// | `GET /` | the page |
     /// | `GET /circuits` | every circuit as it is now in this process, and how it is shared |
     /// | `GET /circuits/{name}` | one of them, with its policy and what happened to it. `payments/refunds` is below `payments` |
-    /// | `POST /circuits/{name}/{action}` | `open`, `half-open`, `close`, `reset`; `isolate`, `disable`, `observe`, `enable`, `clear-override`. The body is JSON: `reason`, and perhaps `by` and, for a mode, `for` (`600`, `"10m"`) |
+    /// | `POST /circuits/{name}/{action}` | `open`, `half-open`, `close`, `reset`; `isolate`, `disable`, `observe`, `enable`, `clear-override`. The body is JSON: `reason`, and perhaps `by` and, for `open` and the modes, `for` (`600`, `"10m"`) |
     /// | `GET /events` | what happens, as server-sent events, resumable by `Last-Event-ID`; `?circuit=` for one |
     /// | `GET /history` | what happened last, the newest first; `?circuit=`, `?limit=` |
     /// | `GET /instances` | what each process of the environment thinks, next to what the storage says |

@@ -58,6 +58,25 @@ async fn an_override_says_who_why_and_how_long() {
 }
 
 #[tokio::test]
+async fn a_circuit_may_be_opened_for_a_time() {
+    let (infuse, other) = two(&TOKENS).await;
+    for (time, seconds) in [(json!("10m"), 600), (json!(null), 15)] {
+        let body = json!({"reason": "moving house", "for": time});
+        let done = done(&infuse, "/circuits/payments/open", body).await;
+        let left = Duration::from_secs_f64(done["circuit"]["retry_after"].as_f64().unwrap());
+        let seconds = Duration::from_secs(seconds);
+        assert!(left <= seconds && left > seconds - Duration::from_secs(10), "{left:?}");
+        let there = other.circuit("payments").unwrap();
+        let agrees = async {
+            while there.retry_after().is_none_or(|there| there.abs_diff(left) > seconds / 10) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_secs(10), agrees).await.is_ok(), "{time}");
+    }
+}
+
+#[tokio::test]
 async fn a_circuit_below_a_service() {
     let infuse = start(&TOKENS).await;
     let refunds = infuse.client().service("payments").unwrap().circuit("refunds").unwrap();
@@ -82,7 +101,8 @@ async fn what_is_refused_changes_nothing() {
         ("/circuits/payments/open", "reason=x", 400),
         ("/circuits/payments/open", r#"{"reason": ""}"#, 400),
         ("/circuits/payments/open", r#"{"reason": "a\nb"}"#, 400),
-        ("/circuits/payments/open", r#"{"reason": "x", "for": 5}"#, 400),
+        ("/circuits/payments/close", r#"{"reason": "x", "for": 5}"#, 400),
+        ("/circuits/payments/open", r#"{"reason": "x", "for": 0}"#, 400),
         ("/circuits/payments/isolate", r#"{"reason": "x", "for": "for ever"}"#, 400),
         ("/circuits/payments/isolate", &long, 400),
         ("/circuits/payments/open", &huge, 413),

@@ -63,6 +63,20 @@ async fn an_override_ends_by_itself() {
     assert!(payments.try_permit().is_ok());
 }
 
+#[tokio::test]
+async fn a_circuit_is_opened_for_a_time() {
+    let redis = RedisServer::start().await;
+    let circuits = application(&redis);
+    let payments = circuits.circuit("payments", Policy::default());
+    let ctl = Ctl::of(&redis);
+    let said = ctl.ok(&["open", "payments", "--reason", "moving house", "--for", "2h"]).await;
+    assert!(said.starts_with("payments in development: open (2h)"), "{said}");
+    becomes(&payments, State::Open, Mode::Enabled).await;
+    assert!(payments.retry_after().unwrap().as_secs() > 7_000);
+    let said = ctl.fails(2, &["open", "payments", "--reason", "x", "--for", "0s"]).await;
+    assert!(said.contains("--for: "), "{said}");
+}
+
 /// What a person said stands where others look for it.
 #[tokio::test]
 async fn whoever_opens_a_circuit_is_shown() {

@@ -52,6 +52,11 @@ impl Breaker {
         self.put(State::Open, Cause::Manual);
     }
 
+    /// Opens the circuit, now and for this time instead of the reset timeout.
+    pub fn open_for(&self, open_time: Duration) {
+        self.put_for(State::Open, Some(open_time), Cause::Manual);
+    }
+
     /// Opens the circuit half: the next call is a trial.
     pub fn half_open(&self) {
         self.put(State::HalfOpen, Cause::Manual);
@@ -67,12 +72,19 @@ impl Breaker {
         self.put(State::Closed, Cause::Manual);
     }
 
-    /// Puts the circuit into a state, for a cause.
+    /// Puts the circuit into a state, for a cause; open, for the reset timeout.
     pub fn put(&self, state: State, cause: Cause) {
+        self.put_for(state, None, cause);
+    }
+
+    fn put_for(&self, state: State, open_time: Option<Duration>, cause: Cause) {
         let now = micros(self.time.now());
         let mut cold = self.lock();
         let due = match state {
-            State::Open => now.saturating_add(micros(cold.policy.reset_timeout())),
+            State::Open => {
+                let open_time = open_time.unwrap_or_else(|| cold.policy.reset_timeout());
+                now.saturating_add(micros(open_time))
+            }
             State::Closed | State::HalfOpen => 0,
         };
         // Whoever does it by hand knows better than the service, and than what was.

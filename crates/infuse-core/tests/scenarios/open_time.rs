@@ -45,6 +45,18 @@ fn by_hand_it_is_the_reset_timeout() {
 }
 
 #[test]
+fn by_hand_it_may_be_another_for_once() {
+    let (breaker, clock) = breaker(three());
+    breaker.open_for(100 * SECOND);
+    assert_eq!(breaker.retry_after(), Some(100 * SECOND));
+    clock.advance(100 * SECOND);
+    fail_trial(&breaker, &clock);
+    assert_eq!(breaker.retry_after(), Some(RESET));
+    breaker.open_for(Duration::MAX);
+    assert!(left(rejected(&breaker)) > 1_000_000);
+}
+
+#[test]
 fn jitter_is_by_the_clocks_dice() {
     #[derive(Debug)]
     struct Loaded(ManualClock);

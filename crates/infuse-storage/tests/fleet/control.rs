@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use infuse_storage::{Cause, Outcome, Policy, Reach, State};
+use infuse_storage::{Cause, Note, Outcome, Policy, Reach, State};
 
 use crate::support::{
     Fleet, RESET,
@@ -43,6 +43,25 @@ async fn a_circuit_that_was_opened_by_hand_ends_by_a_trial() {
     fleet.clock.advance(RESET);
     try_once(&two, Outcome::Success).await;
     until_both(&one, &two, State::Closed).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_circuit_is_open_for_the_time_that_was_said_in_all() {
+    let fleet = Fleet::new();
+    let (one, two) = fleet.pair().await;
+    let time = 40 * RESET;
+    assert_eq!(one.open_for(time, Note::new().because("moving house")).await, Reach::Fleet);
+    until_both(&one, &two, State::Open).await;
+    assert_eq!((one.retry_after(), two.retry_after()), (Some(time), Some(time)));
+    let_happen().await;
+    fleet.clock.advance(time - RESET);
+    rejected(&one).await;
+    rejected(&two).await;
+    fleet.clock.advance(RESET);
+    try_once(&two, Outcome::Failure).await;
+    until_both(&one, &two, State::Open).await;
+    // Of its own it opens for its own time.
+    assert_eq!(one.retry_after(), Some(RESET));
 }
 
 #[tokio::test(start_paused = true)]

@@ -42,9 +42,9 @@ impl Action {
         found.map_or("", |(name, _)| name)
     }
 
-    /// Whether it can end by itself.
-    pub(super) fn can_end(self) -> bool {
-        matches!(self, Self::Override(_))
+    /// Whether it lasts for a time: one that was said, or its own.
+    pub(super) fn lasts(self) -> bool {
+        matches!(self, Self::Override(_) | Self::Put(State::Open))
     }
 }
 

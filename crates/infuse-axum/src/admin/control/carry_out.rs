@@ -30,7 +30,10 @@ pub(in crate::admin) async fn carry_out(
 async fn give(circuit: &Circuit, order: &Order) -> Reach {
     let note = || Note::new().by(&order.by).because(&order.reason);
     match order.action {
-        Action::Put(State::Open) => circuit.open_with(note()).await,
+        Action::Put(State::Open) => match order.lasting {
+            Some(time) => circuit.open_for(time, note()).await,
+            None => circuit.open_with(note()).await,
+        },
         Action::Put(State::HalfOpen) => circuit.half_open_with(note()).await,
         Action::Put(State::Closed) => circuit.close_with(note()).await,
         Action::Reset => circuit.reset_with(note()).await,

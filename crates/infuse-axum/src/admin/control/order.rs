@@ -78,10 +78,10 @@ impl Order {
         }
         let by = text("by", said.by.as_deref().unwrap_or_default())?;
         let lasting = said.r#for.map(time).transpose()?;
-        if lasting.is_some() && !action.can_end() {
+        if lasting.is_some() && !action.lasts() {
             return Err(Problem::bad_request(
-                "`for` is for `isolate`, `disable`, `observe` and `enable` only: a state ends by \
-                 what happens.",
+                "`for` is for `open`, `isolate`, `disable`, `observe` and `enable` only: other \
+                 states end by what happens.",
             ));
         }
         Ok(Self { action, reason, by, lasting })
@@ -172,6 +172,8 @@ mod tests {
         }
         let open = parse(OPEN, &json!({"reason": "ü".repeat(128), "by": null, "for": null}));
         assert_eq!(open.unwrap().by, "");
+        let open = parse(OPEN, &json!({"reason": "x", "for": "90s"})).unwrap();
+        assert_eq!(open.lasting, Some(Duration::from_secs(90)));
     }
 
     #[test]
@@ -202,8 +204,10 @@ mod tests {
             let said = parse(ISOLATE, &body).unwrap_err();
             assert!(said.contains(part), "{body}: {said}");
         }
-        let said = parse(OPEN, &json!({"reason": "x", "for": 5})).unwrap_err();
-        assert!(said.contains("`isolate`"), "{said}");
+        for action in [Action::Put(State::HalfOpen), Action::Reset, Action::ClearOverride] {
+            let said = parse(action, &json!({"reason": "x", "for": 5})).unwrap_err();
+            assert!(said.contains("`open`, `isolate`"), "{said}");
+        }
         let twice = br#"{"reason": "x", "reason": "y"}"#;
         assert!(Order::parse(OPEN, twice).is_err());
     }

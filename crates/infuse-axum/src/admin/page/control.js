@@ -8,20 +8,21 @@ import { h, redraw, say, set } from "./dom.js";
 const MOST = 256;
 const WHO = "infuse-who";
 
-/** `lasts`: it may end by itself. */
+const OVERRIDE = "until it is taken off";
+/** `lasts`: until when it lasts if no time is chosen for it. `forgets`: others are not told why. */
 const ACTIONS = {
-  isolate: { word: "Isolate", text: "Reject every call", lasts: true, done: "isolated" },
-  observe: { word: "Observe", text: "Count, but reject nothing", lasts: true, done: "only observed" },
-  disable: { word: "Disable", text: "Let every call pass, count nothing", lasts: true, done: "disabled" },
-  enable: { word: "Enable", text: "Count and reject, whatever the settings say", lasts: true, done: "enabled" },
-  "clear-override": { word: "Clear override", text: "Back to the mode of the settings", done: "back to the mode of its settings" },
-  open: { word: "Open", text: "Reject, until the open time is over", done: "open" },
+  isolate: { word: "Isolate", text: "Reject every call", lasts: OVERRIDE, done: "isolated" },
+  observe: { word: "Observe", text: "Count, but reject nothing", lasts: OVERRIDE, done: "only observed" },
+  disable: { word: "Disable", text: "Let every call pass, count nothing", lasts: OVERRIDE, done: "disabled" },
+  enable: { word: "Enable", text: "Count and reject, whatever the settings say", lasts: OVERRIDE, done: "enabled" },
+  "clear-override": { word: "Clear override", text: "Back to the mode of the settings", forgets: true, done: "back to the mode of its settings" },
+  open: { word: "Open", text: "Reject for a time, then try", lasts: "for its reset timeout", done: "open" },
   "half-open": { word: "Half-open", text: "Let trial calls through", done: "half-open" },
   close: { word: "Close", text: "Let calls through", done: "closed" },
   reset: { word: "Reset", text: "Close, and forget what was counted", done: "closed and counts anew" },
 };
 const GROUPS = { "Mode, until it is taken off": ["isolate", "observe", "disable", "enable", "clear-override"], "State, once": ["open", "half-open", "close", "reset"] };
-const LASTING = { "": "until it is taken off", "5m": "5 minutes", "15m": "15 minutes", "1h": "1 hour", "8h": "8 hours", other: "another time …" };
+const LASTING = { "": OVERRIDE, "5m": "5 minutes", "15m": "15 minutes", "1h": "1 hour", "8h": "8 hours", other: "another time …" };
 
 /** What one most likely wants. */
 const likely = (circuit) => (circuit.override ? "clear-override" : circuit.state === "closed" ? "isolate" : "close");
@@ -41,6 +42,7 @@ export class Control {
     this.error = h("p", { class: "error", role: "alert" });
     this.choices = Object.fromEntries(Object.entries(ACTIONS).map(([action, about]) => [action, this.#choice(action, about)]));
     this.reason = h("textarea", { id: "control-reason", name: "reason", required: true, rows: 2, maxlength: MOST, "aria-describedby": "control-reason-about" });
+    this.about = h("p", { id: "control-reason-about", class: "faint" });
     this.by = h("input", { id: "control-by", name: "by", maxlength: MOST, autocomplete: "name" });
     this.lasting = h("select", { id: "control-for", name: "for", onchange: () => this.#adjust() }, Object.entries(LASTING).map(([value, text]) => h("option", { value }, text)));
     this.other = h("input", { id: "control-other", name: "other", placeholder: "90s, 10m or 2h", "aria-label": "How long", pattern: "\\s*[0-9]+(\\.[0-9]+)?\\s*(ms|s|m|h)?\\s*", title: "A number and s, m or h" });
@@ -52,7 +54,7 @@ export class Control {
       h("header", {}, this.title, this.now),
       h("div", { class: "choices" }, Object.entries(GROUPS).map(([legend, actions]) => h("fieldset", {}, h("legend", {}, legend), actions.map((action) => this.choices[action].node)))),
       this.lasts,
-      h("div", { class: "field" }, h("label", { for: "control-reason" }, "Reason"), this.reason, h("p", { id: "control-reason-about", class: "faint" }, "Required. It is logged, and shown beside the change.")),
+      h("div", { class: "field" }, h("label", { for: "control-reason" }, "Reason"), this.reason, this.about),
       h("div", { class: "field" }, h("label", { for: "control-by" }, "Who ", h("span", { class: "faint" }, "(you)")), this.by),
       this.error,
       h("footer", {}, h("button", { type: "button", class: "plain", onclick: () => this.node.close() }, "Cancel"), this.submit),
@@ -106,7 +108,9 @@ export class Control {
   }
 
   #adjust() {
-    const { lasts, word } = ACTIONS[this.#action()];
+    const { forgets, lasts, word } = ACTIONS[this.#action()];
+    say(this.lasting.options[0], lasts ?? OVERRIDE);
+    say(this.about, forgets ? "Required. It is logged by this process." : "Required. It is logged, and shown beside the change.");
     set(this.lasts, "hidden", lasts ? null : "");
     const other = lasts && this.lasting.value === "other";
     set(this.other, "hidden", other ? null : "");
