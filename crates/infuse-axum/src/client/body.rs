@@ -31,7 +31,7 @@ pub(crate) struct ResponseBody {
     progress: Progress,
     status: StatusCode,
     /// Kept only where the app's own rules may look at them.
-    headers: Option<HeaderMap>,
+    headers: Option<Box<HeaderMap>>,
     /// The most bytes that may still come, and the limit that this is left of.
     limit: Option<(u64, u64)>,
 }
@@ -81,7 +81,7 @@ impl ResponseBody {
         source: Source,
         mut verdict: Verdict,
         status: StatusCode,
-        headers: Option<HeaderMap>,
+        headers: Option<Box<HeaderMap>>,
         empty: bool,
     ) -> Self {
         let mut progress = Progress::Idle;
@@ -149,7 +149,7 @@ impl ResponseBody {
 
     fn over_limit(&mut self) -> ServiceError {
         let limit = self.limit.map_or(0, |(_, limit)| limit);
-        let midst = Midst { status: self.status, headers: self.headers.as_ref() };
+        let midst = Midst { status: self.status, headers: self.headers.as_deref() };
         let cause = Cause::BodyLimit(limit);
         let error = fault::failed(&mut self.verdict, cause, Some(midst), None);
         self.finish();
@@ -157,14 +157,14 @@ impl ResponseBody {
     }
 
     fn broken(&mut self, error: BoxError) -> ServiceError {
-        let midst = Midst { status: self.status, headers: self.headers.as_ref() };
+        let midst = Midst { status: self.status, headers: self.headers.as_deref() };
         let error = fault::broken(&mut self.verdict, Some(midst), error);
         self.finish();
         error
     }
 
     fn timed_out(&mut self) -> ServiceError {
-        let midst = Midst { status: self.status, headers: self.headers.as_ref() };
+        let midst = Midst { status: self.status, headers: self.headers.as_deref() };
         let error = fault::timed_out(&mut self.verdict, Some(midst));
         self.finish();
         error

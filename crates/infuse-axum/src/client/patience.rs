@@ -1,7 +1,7 @@
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -35,15 +35,19 @@ pub(crate) struct Patience {
     /// Whether waits no longer count, because nobody may say that they are too long.
     endless: bool,
     timer: Option<Pin<Box<Sleep>>>,
-    /// Whom the timer wakes.
-    wakes: Option<Waker>,
     upload: Option<Arc<Upload>>,
 }
 
 impl Patience {
     pub(crate) fn new(total: Option<Duration>, upload: Option<Arc<Upload>>) -> Self {
         let (used, before, endless) = (Duration::ZERO, Duration::ZERO, false);
-        Self { total, used, before, since: None, endless, timer: None, wakes: None, upload }
+        Self { total, used, before, since: None, endless, timer: None, upload }
+    }
+
+    /// Before it has waited: how long it may, and which body of the caller's it sends meanwhile.
+    pub(crate) fn begin(&mut self, total: Option<Duration>, upload: Option<Arc<Upload>>) {
+        self.total = total;
+        self.upload = upload;
     }
 
     /// The most that the call waits for its service in all.
@@ -67,7 +71,10 @@ impl Patience {
             }
             return Poll::Pending;
         };
-        if self.is_set_for(cx.waker()) {
+        // A timer that runs is not told the time: it is asked whether it is over.
+        if let Some(timer) = &mut self.timer
+            && timer.as_mut().poll(cx).is_pending()
+        {
             if self.since.is_none() {
                 self.waited(Instant::now());
             }
@@ -87,18 +94,10 @@ impl Patience {
                 timer.as_mut().reset(now + left.max(RECHECK).min(FAR));
             }
             if timer.as_mut().poll(cx).is_pending() {
-                self.wakes = Some(cx.waker().clone());
                 return Poll::Pending;
             }
             now = Instant::now();
         }
-    }
-
-    /// Whether the timer runs and wakes this task, so that it need not be asked again: a body
-    /// comes in many reads, each of which waits a little.
-    fn is_set_for(&self, waker: &Waker) -> bool {
-        self.timer.as_ref().is_some_and(|timer| !timer.is_elapsed())
-            && self.wakes.as_ref().is_some_and(|wakes| wakes.will_wake(waker))
     }
 
     /// How long this wait has lasted, which begins now if there is none.

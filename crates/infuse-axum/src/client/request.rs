@@ -1,38 +1,19 @@
-use std::{
-    fmt,
-    future::{Future, poll_fn},
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use axum::BoxError;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
     header::{CONTENT_LENGTH, CONTENT_TYPE},
 };
-use infuse_storage::{Circuit, RejectedBy};
+use infuse_storage::Circuit;
 use serde::Serialize;
 
-use super::{
-    hop_by_hop,
-    path::IntoPath,
-    request_body::RequestBody,
-    response::ServiceResponse,
-    send::Prepared,
-    service::Target,
-    verdict::{Permit, Verdict},
-};
+use super::{path::IntoPath, request_body::RequestBody, service::Target};
 use crate::{
     error::{Cause, ServiceError},
     propagate::Carried,
-    rejection::Rejection,
     reload::Rules,
-    trace::{self, CallSpan},
 };
-
-/// The longest URL that the `http` crate takes.
-const MAX_URL: usize = u16::MAX as usize - 1;
 
 /// A request to a service that is being put together.
 ///
@@ -40,22 +21,22 @@ const MAX_URL: usize = u16::MAX as usize - 1;
 /// [`send`](Self::send).
 #[must_use = "a request does nothing until it is sent"]
 pub struct ServiceRequest {
-    target: Arc<Target>,
-    rules: Arc<Rules>,
+    pub(super) target: Arc<Target>,
+    pub(super) rules: Arc<Rules>,
     /// The circuit below the service's.
-    below: Option<Circuit>,
+    pub(super) below: Option<Circuit>,
     /// Headers of the request that is answered.
-    carried: Option<Carried>,
-    template: Option<&'static str>,
-    method: Method,
+    pub(super) carried: Option<Carried>,
+    pub(super) template: Option<&'static str>,
+    pub(super) method: Method,
     /// Without what `query` adds it is as `BaseUrl::append` made it.
-    url: String,
-    headers: HeaderMap,
-    body: RequestBody,
-    timeout: Option<Duration>,
-    skip_breaker: bool,
+    pub(super) url: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: RequestBody,
+    pub(super) timeout: Option<Duration>,
+    pub(super) skip_breaker: bool,
     /// The first thing that went wrong.
-    error: Option<ServiceError>,
+    pub(super) error: Option<ServiceError>,
 }
 
 impl ServiceRequest {
@@ -234,135 +215,6 @@ impl ServiceRequest {
     pub fn skip_breaker(mut self) -> Self {
         self.skip_breaker = true;
         self
-    }
-
-    /// Sends the request. The answer is `Ok` whatever its status.
-    ///
-    /// # Errors
-    ///
-    /// By [`kind`](ServiceError::kind):
-    /// - `PathRefused`, `Request`: it was not sent, and says nothing about the service.
-    /// - `Rejected`: the circuit, or one below it, does not let it through. It was not sent.
-    /// - `Timeout`, `Connect`, `Disconnect`: a failure of the service.
-    /// - `RequestBody`: the body that the caller streamed broke off. Counts as nothing.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future drops the request, which counts as nothing, and a trial goes to the next
-    /// caller; unless the service has kept it waiting for as long as
-    /// `INFUSE_BREAKER_ABANDONED_AFTER` says: that is a failure.
-    pub async fn send(self) -> Result<ServiceResponse, ServiceError> {
-        let (target, rules, timeout) = (self.target.clone(), self.rules.clone(), self.timeout);
-        let (below, skip_breaker) = (self.below.clone(), self.skip_breaker);
-        let template = self.template;
-        let prepared = self.prepare()?;
-        if skip_breaker {
-            let verdict = Verdict::new(Permit::None, target, rules, CallSpan::default());
-            return prepared.send(verdict, timeout).await;
-        }
-        let circuit = below.as_ref().unwrap_or(&target.circuit);
-        let span = trace::About {
-            method: &prepared.method,
-            headers: &prepared.headers,
-            server: &target.base,
-            template,
-            circuit: circuit.name(),
-        };
-        let span = span.span();
-        let admitted = match &below {
-            None => {
-                // Pinned where it is: it is large to move.
-                let mut admit = pin!(target.admit(&rules, timeout));
-                poll_fn(|cx| span.scope(|| admit.as_mut().poll(cx))).await
-            }
-            // Boxed, because most calls have none.
-            Some(below) => {
-                let mut admit = Box::pin(target.admit_with(below, &rules, timeout));
-                poll_fn(|cx| span.scope(|| admit.as_mut().poll(cx))).await
-            }
-        };
-        let permit = match admitted {
-            Ok(permit) => permit,
-            Err(error) => {
-                if let Some(rejected) = error.rejected() {
-                    span.rejected(rejected.state());
-                }
-                return Err(error);
-            }
-        };
-        span.admitted(|| circuit.state());
-        prepared.send(Verdict::new(permit, target, rules, span), timeout).await
-    }
-
-    /// All that can go wrong before a permit is taken.
-    fn prepare(self) -> Result<Prepared, ServiceError> {
-        if let Some(error) = self.error {
-            return Err(error);
-        }
-        let target = &self.target;
-        let url = (target.base.parse(&self.url))
-            .map_err(|why| ServiceError::new(&target.name, Cause::Path(why)))?;
-        if url.as_str().len() > MAX_URL {
-            let cause = Cause::Request("the URL is longer than 65534 bytes");
-            return Err(ServiceError::new(&target.name, cause));
-        }
-        if self.method == Method::CONNECT {
-            let cause = Cause::Request("CONNECT asks for a tunnel, not for anything of a service");
-            return Err(ServiceError::new(&target.name, cause));
-        }
-        let mut headers = self.headers;
-        hop_by_hop::remove_framing(&mut headers);
-        if self.body.exact_len().is_some() {
-            // The transport writes the true one.
-            headers.remove(CONTENT_LENGTH);
-        }
-        if let Some(carried) = &self.carried {
-            carried.add_to(&mut headers);
-        }
-        Ok(Prepared { method: self.method, url, headers, body: self.body })
-    }
-}
-
-#[cfg(test)]
-impl ServiceRequest {
-    /// Sends the request past the circuit, with a verdict that the test looks at.
-    pub(crate) async fn send_with(self, verdict: Verdict) -> Result<ServiceResponse, ServiceError> {
-        let timeout = self.timeout;
-        self.prepare()?.send(verdict, timeout).await
-    }
-}
-
-impl Target {
-    async fn admit(
-        &self,
-        rules: &Rules,
-        timeout: Option<Duration>,
-    ) -> Result<Permit, ServiceError> {
-        match self.circuit.acquire(timeout).await {
-            Ok(permit) => Ok(Permit::Circuit(permit)),
-            Err(rejected) => Err(self.rejected(RejectedBy::Own(rejected), &self.circuit, rules)),
-        }
-    }
-
-    async fn admit_with(
-        &self,
-        below: &Circuit,
-        rules: &Rules,
-        timeout: Option<Duration>,
-    ) -> Result<Permit, ServiceError> {
-        match self.circuit.acquire_with(below, timeout).await {
-            Ok(permits) => Ok(Permit::Both(Box::new(permits))),
-            Err(rejected) => Err(self.rejected(rejected, below, rules)),
-        }
-    }
-
-    fn rejected(&self, by: RejectedBy, below: &Circuit, rules: &Rules) -> ServiceError {
-        let jitter = rules.retry_after_jitter;
-        let rejection = match by {
-            RejectedBy::Own(rejected) => Rejection::new(&self.circuit, rejected, jitter),
-            RejectedBy::Below(rejected) => Rejection::new(below, rejected, jitter).below(below),
-        };
-        ServiceError::new(&self.name, Cause::Rejected(rejection))
     }
 }
 

@@ -31,7 +31,8 @@ impl ServiceResponse {
         verdict.span.answered(parts.status);
         verdict.judge_headers(&Attempt::answered(parts.status, &parts.headers));
         verdict.patience.answered();
-        let headers = verdict.rules.classifier.looks_closely().then(|| parts.headers.clone());
+        let headers =
+            verdict.rules.classifier.looks_closely().then(|| Box::new(parts.headers.clone()));
         let empty = no_body
             || parts.status.is_informational()
             || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);

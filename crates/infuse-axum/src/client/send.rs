@@ -1,115 +1,276 @@
 use std::{
     future::{Future, poll_fn},
+    mem::take,
     pin::{Pin, pin},
+    sync::Arc,
     task::Poll,
     time::Duration,
 };
 
-use axum::BoxError;
+use axum::{BoxError, body::Body};
 use http::{
-    HeaderMap, HeaderValue, Method,
+    HeaderValue, Method,
     header::{CONTENT_LENGTH, HOST},
     request,
 };
+use infuse_storage::{Circuit, RejectedBy};
 use url::Url;
 
 use super::{
-    body::Source, fault, patience::Patience, request_body::RequestBody, response::ServiceResponse,
-    service::Target, sync_body::SyncBody, transport::Transport, verdict::Verdict,
+    body::Source,
+    fault, hop_by_hop,
+    request::ServiceRequest,
+    request_body::{RequestBody, Upload},
+    response::ServiceResponse,
+    service::Target,
+    sync_body::SyncBody,
+    transport::Transport,
+    verdict::{Permit, Verdict},
 };
-use crate::error::{Cause, ServiceError};
+use crate::{
+    error::{Cause, ServiceError},
+    rejection::Rejection,
+    reload::Rules,
+    trace::{self, CallSpan},
+};
 
-/// A request that can be sent.
-pub(crate) struct Prepared {
-    pub(crate) method: Method,
-    pub(crate) url: Url,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: RequestBody,
-}
+/// The longest URL that the `http` crate takes.
+const MAX_URL: usize = u16::MAX as usize - 1;
 
-impl Prepared {
+impl ServiceRequest {
+    /// Sends the request. The answer is `Ok` whatever its status.
+    ///
+    /// # Errors
+    ///
+    /// By [`kind`](ServiceError::kind):
+    /// - `PathRefused`, `Request`: it was not sent, and says nothing about the service.
+    /// - `Rejected`: the circuit, or one below it, does not let it through. It was not sent.
+    /// - `Timeout`, `Connect`, `Disconnect`: a failure of the service.
+    /// - `RequestBody`: the body that the caller streamed broke off. Counts as nothing.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the request, which counts as nothing, and a trial goes to the next
+    /// caller; unless the service has kept it waiting for as long as
+    /// `INFUSE_BREAKER_ABANDONED_AFTER` says: that is a failure.
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` copies what it takes once more")]
+    pub fn send(
+        mut self,
+    ) -> impl Future<Output = Result<ServiceResponse, ServiceError>> + Send + use<> {
+        async move {
+            let url = self.prepare()?;
+            let no_body = self.method == Method::HEAD;
+            let (permit, span) = self.admitted().await?;
+            let (target, rules) = (self.target.clone(), self.rules.clone());
+            let mut verdict = Verdict::new(permit, target, rules, span);
+            let answer = self.exchange(url, &mut verdict).await?;
+            Ok(ServiceResponse::new(answer, verdict, no_body))
+        }
+    }
+
+    /// All that can go wrong before a permit is taken.
+    fn prepare(&mut self) -> Result<Url, ServiceError> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        let target = &self.target;
+        let url = (target.base.parse(&self.url))
+            .map_err(|why| ServiceError::new(&target.name, Cause::Path(why)))?;
+        if url.as_str().len() > MAX_URL {
+            let cause = Cause::Request("the URL is longer than 65534 bytes");
+            return Err(ServiceError::new(&target.name, cause));
+        }
+        if self.method == Method::CONNECT {
+            let cause = Cause::Request("CONNECT asks for a tunnel, not for anything of a service");
+            return Err(ServiceError::new(&target.name, cause));
+        }
+        hop_by_hop::remove_framing(&mut self.headers);
+        if self.body.exact_len().is_some() {
+            // The transport writes the true one.
+            self.headers.remove(CONTENT_LENGTH);
+        }
+        if let Some(carried) = &self.carried {
+            carried.add_to(&mut self.headers);
+        }
+        Ok(url)
+    }
+
+    /// Asks the circuits, within the call's span.
+    // By `&mut`, because bodies cannot be shared between threads.
+    async fn admitted(&mut self) -> Result<(Permit, CallSpan), ServiceError> {
+        if self.skip_breaker {
+            return Ok((Permit::None, CallSpan::default()));
+        }
+        let Self { target, rules, below, timeout, .. } = self;
+        let circuit = below.as_ref().unwrap_or(&target.circuit);
+        let about = trace::About {
+            method: &self.method,
+            headers: &self.headers,
+            server: &target.base,
+            template: self.template,
+            circuit: circuit.name(),
+        };
+        let span = about.span();
+        let admitted = match &*below {
+            None => {
+                // Pinned where it is: it is large to move.
+                let mut admit = pin!(target.admit(rules, *timeout));
+                poll_fn(|cx| span.scope(|| admit.as_mut().poll(cx))).await
+            }
+            // Boxed, because most calls have none.
+            Some(below) => {
+                let mut admit = Box::pin(target.admit_with(below, rules, *timeout));
+                poll_fn(|cx| span.scope(|| admit.as_mut().poll(cx))).await
+            }
+        };
+        match admitted {
+            Ok(permit) => {
+                span.admitted(|| circuit.state());
+                Ok((permit, span))
+            }
+            Err(error) => {
+                if let Some(rejected) = error.rejected() {
+                    span.rejected(rejected.state());
+                }
+                Err(error)
+            }
+        }
+    }
+
     /// Sends it, and judges the call unless the headers of an answer come.
-    pub(crate) async fn send(
-        self,
-        mut verdict: Verdict,
-        timeout: Option<Duration>,
-    ) -> Result<ServiceResponse, ServiceError> {
-        let target = verdict.target.clone();
-        let no_body = self.method == Method::HEAD;
+    async fn exchange(
+        &mut self,
+        url: Url,
+        verdict: &mut Verdict,
+    ) -> Result<http::Response<Source>, ServiceError> {
+        let target = self.target.clone();
         match &target.transport {
             Transport::Network(client) => {
                 let entered = verdict.span.enter();
-                let prepared = self.for_network(&target);
+                let request = self.for_network(url);
                 drop(entered);
-                let (request, body) = prepared?;
-                let (body, upload) = body.into_reqwest();
-                let mut request = request;
-                *request.body_mut() = body;
-                verdict.patience = Patience::new(timeout, upload);
-                let answer = pin!(client.execute(request));
-                let answer = wait(answer, &mut verdict).await?;
-                let answer = http::Response::<reqwest::Body>::from(answer).map(Source::Network);
-                Ok(ServiceResponse::new(answer, verdict, no_body))
+                let (request, upload) = request?;
+                verdict.patience.begin(self.timeout, upload);
+                let answer = wait(pin!(client.execute(request)), verdict).await?;
+                Ok(http::Response::<reqwest::Body>::from(answer).map(Source::Network))
             }
             Transport::Service(service) => {
                 let entered = verdict.span.enter();
-                let prepared = self.for_service(&target);
+                let request = self.for_service(url);
                 drop(entered);
-                let (parts, body) = prepared?;
-                let (body, upload) = body.into_axum();
-                verdict.patience = Patience::new(timeout, upload);
-                let request = http::Request::from_parts(parts, body);
+                let (request, upload) = request?;
+                verdict.patience.begin(self.timeout, upload);
                 let answer = pin!(verdict.span.scope(|| service.carry(request)));
-                let answer = wait(answer, &mut verdict).await?;
-                let answer = answer.map(|body| Source::Service(SyncBody::new(body)));
-                Ok(ServiceResponse::new(answer, verdict, no_body))
+                let answer = wait(answer, verdict).await?;
+                Ok(answer.map(|body| Source::Service(SyncBody::new(body))))
             }
         }
     }
 
     /// The request's head, after the app's hooks have seen it.
-    fn into_parts(self, target: &Target) -> Result<(request::Parts, RequestBody), ServiceError> {
+    fn parts(&mut self, url: &Url) -> Result<request::Parts, ServiceError> {
+        let name = &self.target.name;
         let invalid = |error: http::Error| {
-            ServiceError::new(&target.name, Cause::Request("the URL is invalid"))
+            ServiceError::new(name, Cause::Request("the URL is invalid"))
                 .caused_by(Some(error.into()))
         };
-        let request = http::Request::builder().method(self.method).uri(self.url.as_str());
+        let request = http::Request::builder().method(take(&mut self.method)).uri(url.as_str());
         let (mut parts, ()) = request.body(()).map_err(invalid)?.into_parts();
-        parts.headers = self.headers;
-        for hook in target.on_request.iter() {
-            hook(&target.name, &mut parts);
+        parts.headers = take(&mut self.headers);
+        for hook in self.target.on_request.iter() {
+            hook(name, &mut parts);
         }
-        Ok((parts, self.body))
+        Ok(parts)
     }
 
-    fn for_network(self, target: &Target) -> Result<(reqwest::Request, RequestBody), ServiceError> {
-        if target.on_request.is_empty() {
-            let mut request = reqwest::Request::new(self.method, self.url);
-            *request.headers_mut() = self.headers;
-            return Ok((request, self.body));
-        }
-        let (parts, body) = self.into_parts(target)?;
-        let request = reqwest::Request::try_from(http::Request::from_parts(parts, ""));
-        let request = request.map_err(|error| {
-            let cause = Cause::Request("a hook for requests made its URL invalid");
-            ServiceError::new(&target.name, cause).caused_by(Some(error.without_url().into()))
-        })?;
-        Ok((request, body))
+    fn for_network(
+        &mut self,
+        url: Url,
+    ) -> Result<(reqwest::Request, Option<Arc<Upload>>), ServiceError> {
+        let mut request = if self.target.on_request.is_empty() {
+            let mut request = reqwest::Request::new(take(&mut self.method), url);
+            *request.headers_mut() = take(&mut self.headers);
+            request
+        } else {
+            let parts = self.parts(&url)?;
+            let request = reqwest::Request::try_from(http::Request::from_parts(parts, ""));
+            request.map_err(|error| {
+                let cause = Cause::Request("a hook for requests made its URL invalid");
+                ServiceError::new(&self.target.name, cause)
+                    .caused_by(Some(error.without_url().into()))
+            })?
+        };
+        let (body, upload) = take(&mut self.body).into_reqwest();
+        *request.body_mut() = body;
+        Ok((request, upload))
     }
 
     /// With the headers that a connection would add.
-    fn for_service(self, target: &Target) -> Result<(request::Parts, RequestBody), ServiceError> {
-        let (mut parts, body) = self.into_parts(target)?;
+    fn for_service(
+        &mut self,
+        url: Url,
+    ) -> Result<(http::Request<Body>, Option<Arc<Upload>>), ServiceError> {
+        let mut parts = self.parts(&url)?;
         if let Some(host) = parts.uri.authority().map(http::uri::Authority::as_str)
             && !parts.headers.contains_key(HOST)
             && let Ok(host) = HeaderValue::from_str(host)
         {
             parts.headers.insert(HOST, host);
         }
+        let body: RequestBody = take(&mut self.body);
         if let Some(len @ 1..) = body.exact_len() {
             parts.headers.insert(CONTENT_LENGTH, len.into());
         }
-        Ok((parts, body))
+        let (body, upload) = body.into_axum();
+        Ok((http::Request::from_parts(parts, body), upload))
+    }
+}
+
+#[cfg(test)]
+impl ServiceRequest {
+    /// Sends the request past the circuit, with a verdict that the test looks at.
+    pub(crate) async fn send_with(
+        mut self,
+        mut verdict: Verdict,
+    ) -> Result<ServiceResponse, ServiceError> {
+        let url = self.prepare()?;
+        let no_body = self.method == Method::HEAD;
+        let answer = self.exchange(url, &mut verdict).await?;
+        Ok(ServiceResponse::new(answer, verdict, no_body))
+    }
+}
+
+impl Target {
+    async fn admit(
+        &self,
+        rules: &Rules,
+        timeout: Option<Duration>,
+    ) -> Result<Permit, ServiceError> {
+        match self.circuit.acquire(timeout).await {
+            Ok(permit) => Ok(Permit::Circuit(permit)),
+            Err(rejected) => Err(self.rejected(RejectedBy::Own(rejected), &self.circuit, rules)),
+        }
+    }
+
+    async fn admit_with(
+        &self,
+        below: &Circuit,
+        rules: &Rules,
+        timeout: Option<Duration>,
+    ) -> Result<Permit, ServiceError> {
+        match self.circuit.acquire_with(below, timeout).await {
+            Ok(permits) => Ok(Permit::Both(Box::new(permits))),
+            Err(rejected) => Err(self.rejected(rejected, below, rules)),
+        }
+    }
+
+    fn rejected(&self, by: RejectedBy, below: &Circuit, rules: &Rules) -> ServiceError {
+        let jitter = rules.retry_after_jitter;
+        let rejection = match by {
+            RejectedBy::Own(rejected) => Rejection::new(&self.circuit, rejected, jitter),
+            RejectedBy::Below(rejected) => Rejection::new(below, rejected, jitter).below(below),
+        };
+        ServiceError::new(&self.name, Cause::Rejected(rejection))
     }
 }
 

@@ -10,10 +10,11 @@ use super::*;
 use crate::{
     ServiceErrorKind,
     client::{
-        Transport,
+        ServiceResponse, Transport,
         script::{Script, Step::*},
-        verdict::{Permit, Recorder},
+        verdict::{Permit, Recorder, Verdict},
     },
+    trace::CallSpan,
 };
 
 type Request = http::Request<Body>;
@@ -171,7 +172,7 @@ async fn what_cannot_be_built_is_not_sent() {
 async fn the_first_mistake_is_the_one_that_is_told() {
     let (target, _) = keeping();
     let request = prepare(&Arc::new(target), Method::GET, "../admin").header("a b", "c");
-    let error = request.prepare().err().unwrap();
+    let error = request.send().await.err().unwrap();
     assert_eq!(error.kind(), ServiceErrorKind::PathRefused);
     assert_eq!(error.status(), 400);
 }
@@ -253,8 +254,7 @@ async fn headers_and_body_share_one_timeout() {
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_goes_away_counts_as_nothing() {
     let (verdict, recorder) = Verdict::recorded(Arc::new(hanging()));
-    let prepared = prepare(&verdict.target, Method::GET, "a").prepare().unwrap();
-    let call = prepared.send(verdict, Some(secs(5)));
+    let call = prepare(&verdict.target, Method::GET, "a").timeout(secs(5)).send_with(verdict);
     assert!(tokio::time::timeout(secs(1), call).await.is_err());
     assert_eq!(recorder.outcome(), Some(Ignored));
 }
@@ -263,8 +263,8 @@ async fn a_caller_that_goes_away_counts_as_nothing() {
 async fn a_service_in_the_process_that_panics_has_failed() {
     let app = Router::new().fallback(any(async || -> () { panic!("the handler panics") }));
     let (verdict, recorder) = Verdict::recorded(Arc::new(Target::test(Transport::service(app))));
-    let prepared = prepare(&verdict.target, Method::GET, "a").prepare().unwrap();
-    let task = tokio::spawn(prepared.send(verdict, None));
+    let call = prepare(&verdict.target, Method::GET, "a").timeout(None).send_with(verdict);
+    let task = tokio::spawn(call);
     assert!(task.await.unwrap_err().is_panic());
     assert_eq!(recorder.outcome(), Some(Failure));
 }
@@ -303,8 +303,8 @@ async fn skipping_the_breaker_has_no_verdict() {
     let target = Arc::new(failing(std::io::ErrorKind::ConnectionRefused));
     let rules = target.rules.get();
     let verdict = Verdict::new(Permit::None, target, rules, CallSpan::default());
-    let prepared = prepare(&verdict.target, Method::GET, "a").prepare().unwrap();
-    let error = prepared.send(verdict, None).await.unwrap_err();
+    let request = prepare(&verdict.target, Method::GET, "a").timeout(None);
+    let error = request.send_with(verdict).await.unwrap_err();
     assert_eq!(error.kind(), ServiceErrorKind::Connect);
 }
 
