@@ -95,7 +95,9 @@ async fn a_service_is_isolated_by_keyboard_for_a_reason_and_let_go_again() {
     browser.until_text(&format!("{CARD} .countdown"), "until the override ends").await;
     let left = browser.text(&format!("{CARD} .countdown .left")).await;
     assert!(left.starts_with("15:00") || left.starts_with("14:"), "{left}");
-    browser.until_text("#toasts", "payments is isolated").await;
+    // Nobody else was told: there is no storage to share by.
+    let toast = "payments is isolated, in this process, which shares with nobody.";
+    browser.until_text("#toasts", toast).await;
     browser.until_text("#recent", "their database is being moved").await;
     assert_eq!(gateway.get("/call/payments/x").await.status(), 503);
     audited(&mut gateway, &["payments", "isolate", "ada", "their database is being moved"]).await;
@@ -134,8 +136,12 @@ async fn every_control_does_what_it_says() {
     control(&browser, "close", "it is well").await;
     is("data-is", "closed").await;
     assert_eq!(gateway.get("/call/payments/x").await.status(), 200);
+    // The details that are open follow modes as they do states.
+    browser.click(&format!("{CARD} footer button")).await;
+    browser.until_text(&format!("{CARD} .details"), "it is well").await;
     control(&browser, "disable", "to be rid of it").await;
     is("data-is", "disabled").await;
+    browser.until_text(&format!("{CARD} .details"), "to be rid of it").await;
     control(&browser, "observe", "to look at it").await;
     is("data-mode", "observe").await;
     five_failures(&gateway, &service).await;

@@ -29,7 +29,7 @@ const link = { live: false, heard: false, lostSince: null, retryAt: null };
 const control = new Control((text, careful) => toast(at("toasts"), text, careful), () => look());
 const board = new Board({ board: at("board"), sums: at("sums"), find: at("find") }, (name) => {
   const circuit = board.circuits.find((one) => one.service === name);
-  if (circuit) control.open(circuit);
+  if (circuit) control.open(circuit, view.data.storage.kind === "memory");
 });
 const status = new Status(
   { place: at("place"), health: at("health"), banners: at("banners") },

@@ -32,6 +32,7 @@ const tooLong = (text) => new TextEncoder().encode(text).length > MOST;
 
 export class Control {
   #name = null;
+  #alone = false;
 
   /** `done(text, careful)` tells what came of it; `changed()` has the page look anew. */
   constructor(done, changed) {
@@ -68,8 +69,10 @@ export class Control {
     return { input, node: h("label", { class: "choice" }, input, h("span", {}, h("strong", {}, word), h("span", { class: "faint" }, text))) };
   }
 
-  open(circuit) {
+  /** `alone`: whether the circuits are this process's, and shared with nobody. */
+  open(circuit, alone) {
     this.#name = circuit.service;
+    this.#alone = alone;
     this.form.reset();
     this.by.value = sessionStorage.getItem(WHO) ?? "";
     say(this.error, "");
@@ -140,7 +143,8 @@ export class Control {
       const { reach } = await command(name, action, { reason, by, lasting: lasts ? chosen : "" });
       sessionStorage.setItem(WHO, by);
       const fleet = reach === "fleet";
-      const where = fleet ? "for the whole fleet" : "in this process alone: the storage was not reached";
+      const all = this.#alone ? "in this process, which shares with nobody" : "for the whole fleet";
+      const where = fleet ? all : "in this process alone: the storage was not reached";
       this.done(`${name} is ${done}, ${where}.`, !fleet);
       if (this.#name === name) this.node.close();
       this.changed();

@@ -45,10 +45,15 @@ function figures(circuit) {
   );
 }
 
+/** What changes with an event, and with nothing else. The time that an override has left is not. */
+const changeable = (circuit) => JSON.stringify([circuit?.history?.at(-1)?.at, circuit?.mode, circuit?.override?.by, circuit?.override?.reason]);
+
 export class Details {
   shown = false;
   #circuit = null;
   #asked = false;
+  /** How the circuit was when its changes were asked for. */
+  #as = "";
 
   constructor(name) {
     this.name = name;
@@ -75,12 +80,11 @@ export class Details {
   }
 
   take(circuit, context) {
-    const before = this.#circuit?.history?.at(-1)?.at;
     this.#circuit = circuit;
     this.context = context;
     if (!this.shown) return;
     this.#draw();
-    if (before !== circuit.history?.at(-1)?.at) this.refresh();
+    if (this.#as !== changeable(circuit)) this.refresh();
   }
 
   /** What each process says. */
@@ -94,6 +98,7 @@ export class Details {
     this.hear(this.found);
     if (this.#asked) return;
     this.#asked = true;
+    this.#as = changeable(this.#circuit);
     try {
       const said = await get(circuitPath(this.name));
       redraw(this.policy, said.policy, () => policy(said.policy));
