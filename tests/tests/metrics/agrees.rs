@@ -52,6 +52,8 @@ async fn it_agrees_with_what_was_sent() {
 
     service.answer(Answer::Echo);
     eventually("a call passes", async || call().await == 200).await;
+    // The trial's success goes to the storage, which closes the circuit.
+    gateway.until("payments", |circuit| circuit["state"] == "closed").await;
     let scrape = Scrape::of(&gateway).await;
     assert_eq!(outcome(&scrape, "success"), 21.0);
     assert_eq!((state(&scrape, "closed"), state(&scrape, "open")), (1.0, 0.0));

@@ -81,6 +81,7 @@ async fn eventful() -> (Gateway, Double) {
     service.answer(Answer::Echo);
     let passes = async || gateway.get("/call/payments/x").await.status() == 200;
     eventually("a call passes", passes).await;
+    gateway.until("payments", |circuit| circuit["state"] == "closed").await;
     (gateway, service)
 }
 
