@@ -4,6 +4,7 @@ use infuse_core::{Cause, Mode, Override, State};
 
 use crate::{
     Circuit, Command, Control, Note, Thresholds, circuit::Parts, hub::lock, known::Heard, modes,
+    said,
 };
 
 /// How far a command reached.
@@ -39,8 +40,8 @@ impl Circuit {
         self.put(State::Closed, None, Note::new()).await
     }
 
-    /// [`open`](Self::open), by someone for a reason: it is logged in each process and stands in
-    /// [`provenance`](Self::provenance).
+    /// [`open`](Self::open), by someone for a reason: it is logged in each process, also if the
+    /// circuit was open already, and stands in [`provenance`](Self::provenance).
     pub async fn open_with(&self, note: Note) -> Reach {
         self.put(State::Open, None, note).await
     }
@@ -71,9 +72,15 @@ impl Circuit {
         if self.tell(Command::Put { state, open_time, note: note.clone() }).await {
             return Reach::Fleet;
         }
-        node.tell_here(hub, (breaker.state(), state), Cause::Manual, &note);
+        let before = breaker.state();
+        let told = node.tell_here(hub, (before, state), Cause::Manual, &note);
         match state {
-            State::Open => breaker.open_for(open_time),
+            State::Open => {
+                breaker.open_for(open_time);
+                if before == State::Open {
+                    said::say_kept_open(breaker, &told, false, open_time);
+                }
+            }
             State::HalfOpen | State::Closed => breaker.put(state, Cause::Manual),
         }
         Reach::Local

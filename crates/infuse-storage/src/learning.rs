@@ -6,13 +6,15 @@ use infuse_core::{Breaker, Cause, Override, Policy, Ramp, Shared, State, StateCh
 use tokio::time::Instant;
 
 use crate::{
-    Rates, Thresholds, View,
+    Opening, ProcessId, Rates, Thresholds, View,
     alone::Alone,
     count::Here,
     hub::{Hub, lock},
     known::{Asked, Heard, Known, Step},
     modes,
     node::Node,
+    said,
+    story::Telling,
     told::Told,
 };
 
@@ -26,7 +28,7 @@ impl Node {
         let policy = breaker.policy();
         // Until the lock is released: a listener may want it.
         let kept = breaker.keep_mode_changes();
-        let (change, suspect, mode, untold, doubt) = {
+        let (change, again, suspect, mode, untold, doubt) = {
             let mut known = lock(&self.known);
             let here = self.here(hub, &breaker, &policy);
             let had_override = known.has_override();
@@ -38,6 +40,8 @@ impl Node {
             let doubt = learnt.step == Step::Refresh
                 && view.state == State::Open
                 && breaker.retry_after().is_some_and(|left| told.is_in_doubt(left));
+            let follows = learnt.step == Step::Follow;
+            let again = follows.then(|| opened_again(hub, &breaker, &known, view)).flatten();
             let change = match learnt.step {
                 Step::Nothing => None,
                 Step::Follow => self.follow(hub, &breaker, view, &mut known),
@@ -47,7 +51,7 @@ impl Node {
             let mode = learnt.mode.then(|| (put_on(&breaker, &known, here.now), had_override));
             let interval = hub.options.sync_interval;
             let untold = !known.untold_hold_off(interval, here.now).is_zero();
-            (change, learnt.suspect, mode, untold, doubt)
+            (change, again, learnt.suspect, mode, untold, doubt)
         };
         drop(kept);
         match mode {
@@ -65,6 +69,10 @@ impl Node {
         }
         if let Some(change) = change {
             breaker.announce(change);
+        }
+        if let Some(again) = again {
+            let remote = !self.is_own(hub, again.process);
+            said::say_kept_open(&breaker, &again, remote, view.time_left);
         }
         if let (true, Some(suspicion), Some(me)) = (suspect, view.suspicion, self.me.upgrade()) {
             tracing::debug!(
@@ -131,6 +139,10 @@ impl Node {
         lock(&self.known).returning = true;
     }
 
+    fn is_own(&self, hub: &Hub, process: Option<ProcessId>) -> bool {
+        process.is_some_and(|by| by == hub.process || by == self.process(hub))
+    }
+
     /// Brings the breaker to what the view says.
     fn follow(
         &self,
@@ -140,7 +152,7 @@ impl Node {
         known: &mut Known,
     ) -> Option<StateChange> {
         self.alone.set(Alone::No);
-        let here = view.by.is_some_and(|by| by == hub.process || by == self.process(hub));
+        let here = self.is_own(hub, view.by);
         let wall = hub.time.wall();
         let change = breaker.adopt_quietly(Shared {
             state: view.state,
@@ -251,10 +263,29 @@ fn put_on(breaker: &Breaker, known: &Known, now: Duration) -> (Option<Override>,
 /// does: each answer was under way for another while.
 fn tripped(breaker: &Breaker, view: &View, wall: SystemTime) -> Option<Tripped> {
     let opening = view.provenance.as_deref()?;
-    let told = wall.checked_sub(opening.ago).unwrap_or(wall);
-    let known = breaker.tripped().filter(|known| {
+    let at = known_opening(breaker, opening, wall).map(|known| known.at);
+    let at = at.unwrap_or_else(|| told_at(opening, wall));
+    Some(Tripped::new(opening.cause, at, opening.fault))
+}
+
+/// What the breaker knows of this opening, if it is that which it knows of.
+fn known_opening(breaker: &Breaker, opening: &Opening, wall: SystemTime) -> Option<Tripped> {
+    breaker.tripped().filter(|known| {
+        let told = told_at(opening, wall);
         let apart = told.duration_since(known.at).unwrap_or_else(|error| error.duration());
         known.cause == opening.cause && apart <= ONE_TIME
-    });
-    Some(Tripped::new(opening.cause, known.map_or(told, |known| known.at), opening.fault))
+    })
+}
+
+fn told_at(opening: &Opening, wall: SystemTime) -> SystemTime {
+    wall.checked_sub(opening.ago).unwrap_or(wall)
+}
+
+/// Who has opened a circuit by hand that was open already, if that is news.
+fn opened_again(hub: &Hub, breaker: &Breaker, known: &Known, view: &View) -> Option<Telling> {
+    let opening = view.provenance.as_deref().filter(|it| it.cause == Cause::Manual)?;
+    let is_open = view.state == State::Open && breaker.state() == State::Open;
+    let is_known = known.story().is_some_and(|story| story.knows(opening))
+        && known_opening(breaker, opening, hub.time.wall()).is_some();
+    (is_open && !is_known).then(|| Telling::of(opening))
 }

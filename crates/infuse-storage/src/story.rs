@@ -63,10 +63,12 @@ impl Story {
         if view.state != State::Closed && view.provenance.is_none() {
             return;
         }
-        self.opened = view.provenance.as_ref().map(|opening| Who {
-            process: opening.by,
-            note: (!opening.note.is_empty()).then(|| Arc::new(opening.note.clone())),
-        });
+        self.opened = view.provenance.as_deref().map(Who::opened);
+    }
+
+    /// Whether it was they who opened the circuit.
+    pub(crate) fn knows(&self, opening: &Opening) -> bool {
+        self.opened.as_ref() == Some(&Who::opened(opening))
     }
 
     /// The breaker has followed the view, which is a change that will be told.
@@ -115,7 +117,7 @@ impl Story {
         if change.to == State::Closed {
             self.opened = None;
         }
-        Telling { process: last.who.process, note: last.who.note.clone() }
+        last.who.telling()
     }
 
     fn provenance(&self, tripped: Tripped) -> Provenance {
@@ -129,7 +131,27 @@ impl Story {
     }
 }
 
+impl Telling {
+    pub(crate) fn of(opening: &Opening) -> Self {
+        Who::opened(opening).telling()
+    }
+
+    /// Who did it, and why; empty if nobody said.
+    pub(crate) fn words(&self) -> (&str, &str) {
+        self.note.as_deref().map_or(("", ""), |note| (&note.by, &note.reason))
+    }
+}
+
 impl Who {
+    fn opened(opening: &Opening) -> Self {
+        let note = (!opening.note.is_empty()).then(|| Arc::new(opening.note.clone()));
+        Self { process: opening.by, note }
+    }
+
+    fn telling(&self) -> Telling {
+        Telling { process: self.process, note: self.note.clone() }
+    }
+
     fn provenance(
         who: Option<&Self>,
         cause: Cause,
@@ -149,11 +171,19 @@ impl Node {
     }
 
     /// A change of the state, from the first to the second, that this process alone is about to
-    /// make.
-    pub(crate) fn tell_here(&self, hub: &Hub, change: (State, State), cause: Cause, note: &Note) {
+    /// make. It returns who makes it.
+    pub(crate) fn tell_here(
+        &self,
+        hub: &Hub,
+        change: (State, State),
+        cause: Cause,
+        note: &Note,
+    ) -> Telling {
         let note = (!note.is_empty()).then(|| Arc::new(note.bounded()));
         let who = Who { process: Some(self.process(hub)), note };
+        let telling = who.telling();
         lock(&self.known).story_mut().put(change, cause, who, hub.time.wall());
+        telling
     }
 
     /// What opened the circuit, of which the breaker says this much.

@@ -279,6 +279,8 @@ async fn without_the_storage_it_holds_here() {
     assert_eq!(here.open_with(ada()).await, Reach::Local);
     let told = (Cause::Manual, None, "ada", "their house is on fire");
     assert_eq!((parts(&provenance(&here)), provenance(&here).by), (told, me));
+    let said = "circuit payments stays open for 15s (manual) by ada: their house is on fire";
+    assert_eq!(logged.count(said), 1, "{logged:?}");
     assert_eq!(here.close_with(ada()).await, Reach::Local);
     assert_eq!((here.provenance(), parts(&here.last_change().unwrap())), (None, told));
     let said = "circuit payments is closed (manual) by ada: their house is on fire";
@@ -344,6 +346,52 @@ async fn each_change_is_logged_once_in_each_process_with_where_what_who_and_why(
         format!("circuit payments is closed (manual, in process {there}) by ada: moving house [1m");
     assert_eq!(logged.count(&elsewhere), 1, "{logged:?}");
     assert_eq!(logged.at(Level::INFO).len(), before + 2, "{logged:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_circuit_that_is_opened_by_hand_is_logged_once_in_each_process() {
+    let fleet = InStep::new();
+    let (link, one) = fleet.scripted().await;
+    let one = one.circuit("payments", Policy::default());
+    let two = fleet.join().await.circuit("payments", Policy::default());
+    sleep(100 * MILLI).await;
+    let (logged, _listening) = Logged::start();
+    answer(&one, 503, 5).await;
+    until_both(&one, &two, State::Open).await;
+    assert_eq!(logged.count("stays open"), 0, "{logged:?}");
+
+    let hour = 3_600 * SECOND;
+    assert_eq!(two.open_for(hour, ada()).await, Reach::Fleet);
+    until("both know", || [&one, &two].iter().all(|it| provenance(it).note == ada())).await;
+    let by = provenance(&one).by.unwrap();
+    let said = ["manual", &format!("manual, in process {by}")].map(|how| {
+        format!("circuit payments stays open for 3600s ({how}) by ada: their house is on fire")
+    });
+    let each = |logged: &Logged| said.each_ref().map(|said| logged.count(said));
+    assert_eq!(each(&logged), [1, 1], "{logged:?}");
+
+    // Neither a mode, nor a storage that comes back, is an opening.
+    let night = Override::new(Mode::Isolated).by("bob");
+    assert_eq!(one.set_override(Some(night)).await, Reach::Fleet);
+    assert_eq!(two.set_override(None).await, Reach::Fleet);
+    until("both are told", || one.mode() == Mode::Enabled && two.mode() == Mode::Enabled).await;
+    link.set_all(Gate::Error);
+    until("the storage is lost", || !one.snapshot().shared).await;
+    link.set_all(Gate::Ok);
+    until("the storage is back", || one.snapshot().shared).await;
+    sleep(10 * SECOND).await;
+    assert_eq!(logged.count("stays open"), 2, "{logged:?}");
+
+    // The same once more is.
+    assert_eq!(one.open_for(hour, ada()).await, Reach::Fleet);
+    sleep(SECOND).await;
+    assert_eq!(logged.count("stays open for 3600s"), 4, "{logged:?}");
+    // And it opens a circuit that is closed as it ever did.
+    assert_eq!(one.close_with(ada()).await, Reach::Fleet);
+    until_both(&one, &two, State::Closed).await;
+    assert_eq!(one.open_with(ada()).await, Reach::Fleet);
+    until_both(&one, &two, State::Open).await;
+    assert_eq!(logged.count("stays open"), 4, "{logged:?}");
 }
 
 #[tokio::test(start_paused = true)]
