@@ -28,15 +28,20 @@ pub struct ServiceRequest {
     /// Headers of the request that is answered.
     pub(super) carried: Option<Carried>,
     pub(super) template: Option<&'static str>,
-    pub(super) method: Method,
     /// Without what `query` adds it is as `BaseUrl::append` made it.
     pub(super) url: String,
-    pub(super) headers: HeaderMap,
-    pub(super) body: RequestBody,
-    pub(super) timeout: Option<Duration>,
+    pub(super) outgoing: Outgoing,
     pub(super) skip_breaker: bool,
     /// The first thing that went wrong.
     pub(super) error: Option<ServiceError>,
+}
+
+/// What of a request goes to the service, and how long that may take.
+pub(super) struct Outgoing {
+    pub(super) method: Method,
+    pub(super) headers: HeaderMap,
+    pub(super) body: RequestBody,
+    pub(super) timeout: Option<Duration>,
 }
 
 impl ServiceRequest {
@@ -51,12 +56,15 @@ impl ServiceRequest {
             Ok(url) => (url, None),
             Err(why) => (String::new(), Some(ServiceError::new(&target.name, Cause::Path(why)))),
         };
-        Self {
+        let outgoing = Outgoing {
             method,
-            url,
             headers: HeaderMap::new(),
             body: RequestBody::default(),
             timeout: rules.timeout,
+        };
+        Self {
+            url,
+            outgoing,
             rules,
             below,
             carried: None,
@@ -92,10 +100,10 @@ impl ServiceRequest {
         match (name, value) {
             // `json` and the like may have set one already, and two are one too many.
             (Ok(CONTENT_TYPE), Ok(value)) => {
-                self.headers.insert(CONTENT_TYPE, value);
+                self.outgoing.headers.insert(CONTENT_TYPE, value);
             }
             (Ok(name), Ok(value)) => {
-                self.headers.append(name, value);
+                self.outgoing.headers.append(name, value);
             }
             (Err(error), _) => self.fail("the name of a header is invalid", error),
             (_, Err(error)) => self.fail("the value of a header is invalid", error),
@@ -113,11 +121,11 @@ impl ServiceRequest {
             // A name comes with its first value only.
             match (name, &last) {
                 (Some(name), _) => {
-                    self.headers.insert(name.clone(), value);
+                    self.outgoing.headers.insert(name.clone(), value);
                     last = Some(name);
                 }
                 (None, Some(name)) => {
-                    self.headers.append(name.clone(), value);
+                    self.outgoing.headers.append(name.clone(), value);
                 }
                 (None, None) => {}
             }
@@ -162,8 +170,8 @@ impl ServiceRequest {
     }
 
     fn typed(mut self, body: impl Into<RequestBody>, content_type: &'static str) -> Self {
-        self.body = body.into();
-        self.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(content_type));
+        self.outgoing.body = body.into();
+        self.outgoing.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(content_type));
         self
     }
 
@@ -175,10 +183,10 @@ impl ServiceRequest {
             Ok(mut request) => {
                 for name in [CONTENT_TYPE, CONTENT_LENGTH] {
                     if let Some(value) = request.headers_mut().remove(&name) {
-                        self.headers.insert(name, value);
+                        self.outgoing.headers.insert(name, value);
                     }
                 }
-                self.body = request.body_mut().take().map(Into::into).unwrap_or_default();
+                self.outgoing.body = request.body_mut().take().map(Into::into).unwrap_or_default();
             }
             Err(error) => self.fail("the body cannot be written as a form", error.without_url()),
         }
@@ -191,7 +199,7 @@ impl ServiceRequest {
     /// time in which it has nothing to send does not count for the timeout: neither is the
     /// service's fault.
     pub fn body(mut self, body: impl Into<RequestBody>) -> Self {
-        self.body = body.into();
+        self.outgoing.body = body.into();
         self
     }
 
@@ -200,7 +208,7 @@ impl ServiceRequest {
     ///
     /// Only waiting counts, for the headers and in reads of the body.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.timeout = timeout.into();
+        self.outgoing.timeout = timeout.into();
         self
     }
 
@@ -224,9 +232,9 @@ impl fmt::Debug for ServiceRequest {
         f.debug_struct("ServiceRequest")
             .field("service", &self.target.name)
             .field("below", &self.below)
-            .field("method", &self.method)
-            .field("body", &self.body)
-            .field("timeout", &self.timeout)
+            .field("method", &self.outgoing.method)
+            .field("body", &self.outgoing.body)
+            .field("timeout", &self.outgoing.timeout)
             .field("skip_breaker", &self.skip_breaker)
             .field("error", &self.error)
             .finish_non_exhaustive()

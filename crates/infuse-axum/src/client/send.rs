@@ -19,8 +19,8 @@ use url::Url;
 use super::{
     body::Source,
     fault, hop_by_hop,
-    request::ServiceRequest,
-    request_body::{RequestBody, Upload},
+    request::{Outgoing, ServiceRequest},
+    request_body::Upload,
     response::ServiceResponse,
     service::Target,
     sync_body::SyncBody,
@@ -59,11 +59,11 @@ impl ServiceRequest {
     ) -> impl Future<Output = Result<ServiceResponse, ServiceError>> + Send + use<> {
         async move {
             let url = self.prepare()?;
-            let no_body = self.method == Method::HEAD;
+            let no_body = self.outgoing.method == Method::HEAD;
             let (permit, span) = self.admitted().await?;
-            let (target, rules) = (self.target.clone(), self.rules.clone());
-            let mut verdict = Verdict::new(permit, target, rules, span);
-            let answer = self.exchange(url, &mut verdict).await?;
+            // Their counts are shared by all calls of the service: they go on to the verdict.
+            let mut verdict = Verdict::new(permit, self.target, self.rules, span);
+            let answer = self.outgoing.exchange(url, &mut verdict).await?;
             Ok(ServiceResponse::new(answer, verdict, no_body))
         }
     }
@@ -80,17 +80,17 @@ impl ServiceRequest {
             let cause = Cause::Request("the URL is longer than 65534 bytes");
             return Err(ServiceError::new(&target.name, cause));
         }
-        if self.method == Method::CONNECT {
+        if self.outgoing.method == Method::CONNECT {
             let cause = Cause::Request("CONNECT asks for a tunnel, not for anything of a service");
             return Err(ServiceError::new(&target.name, cause));
         }
-        hop_by_hop::remove_framing(&mut self.headers);
-        if self.body.exact_len().is_some() {
+        hop_by_hop::remove_framing(&mut self.outgoing.headers);
+        if self.outgoing.body.exact_len().is_some() {
             // The transport writes the true one.
-            self.headers.remove(CONTENT_LENGTH);
+            self.outgoing.headers.remove(CONTENT_LENGTH);
         }
         if let Some(carried) = &self.carried {
-            carried.add_to(&mut self.headers);
+            carried.add_to(&mut self.outgoing.headers);
         }
         Ok(url)
     }
@@ -101,11 +101,12 @@ impl ServiceRequest {
         if self.skip_breaker {
             return Ok((Permit::None, CallSpan::default()));
         }
-        let Self { target, rules, below, timeout, .. } = self;
+        let Self { target, rules, below, .. } = self;
+        let timeout = self.outgoing.timeout;
         let circuit = below.as_ref().unwrap_or(&target.circuit);
         let about = trace::About {
-            method: &self.method,
-            headers: &self.headers,
+            method: &self.outgoing.method,
+            headers: &self.outgoing.headers,
             server: &target.base,
             template: self.template,
             circuit: circuit.name(),
@@ -114,12 +115,12 @@ impl ServiceRequest {
         let admitted = match &*below {
             None => {
                 // Pinned where it is: it is large to move.
-                let mut admit = pin!(target.admit(rules, *timeout));
+                let mut admit = pin!(target.admit(rules, timeout));
                 poll_fn(|cx| span.scope(|| admit.as_mut().poll(cx))).await
             }
             // Boxed, because most calls have none.
             Some(below) => {
-                let mut admit = Box::pin(target.admit_with(below, rules, *timeout));
+                let mut admit = Box::pin(target.admit_with(below, rules, timeout));
                 poll_fn(|cx| span.scope(|| admit.as_mut().poll(cx))).await
             }
         };
@@ -136,31 +137,35 @@ impl ServiceRequest {
             }
         }
     }
+}
 
+impl Outgoing {
     /// Sends it, and judges the call unless the headers of an answer come.
     async fn exchange(
         &mut self,
         url: Url,
         verdict: &mut Verdict,
     ) -> Result<http::Response<Source>, ServiceError> {
-        let target = self.target.clone();
+        let timeout = self.timeout;
+        let Verdict { target, span, .. } = &*verdict;
         match &target.transport {
             Transport::Network(client) => {
-                let entered = verdict.span.enter();
-                let request = self.for_network(url);
+                let entered = span.enter();
+                let request = self.for_network(target, url);
                 drop(entered);
                 let (request, upload) = request?;
-                verdict.patience.begin(self.timeout, upload);
-                let answer = wait(pin!(client.execute(request)), verdict).await?;
+                let answer = pin!(client.execute(request));
+                verdict.patience.begin(timeout, upload);
+                let answer = wait(answer, verdict).await?;
                 Ok(http::Response::<reqwest::Body>::from(answer).map(Source::Network))
             }
             Transport::Service(service) => {
-                let entered = verdict.span.enter();
-                let request = self.for_service(url);
+                let entered = span.enter();
+                let request = self.for_service(target, url);
                 drop(entered);
                 let (request, upload) = request?;
-                verdict.patience.begin(self.timeout, upload);
-                let answer = pin!(verdict.span.scope(|| service.carry(request)));
+                let answer = pin!(span.scope(|| service.carry(request)));
+                verdict.patience.begin(timeout, upload);
                 let answer = wait(answer, verdict).await?;
                 Ok(answer.map(|body| Source::Service(SyncBody::new(body))))
             }
@@ -168,36 +173,35 @@ impl ServiceRequest {
     }
 
     /// The request's head, after the app's hooks have seen it.
-    fn parts(&mut self, url: &Url) -> Result<request::Parts, ServiceError> {
-        let name = &self.target.name;
+    fn parts(&mut self, target: &Target, url: &Url) -> Result<request::Parts, ServiceError> {
         let invalid = |error: http::Error| {
-            ServiceError::new(name, Cause::Request("the URL is invalid"))
+            ServiceError::new(&target.name, Cause::Request("the URL is invalid"))
                 .caused_by(Some(error.into()))
         };
         let request = http::Request::builder().method(take(&mut self.method)).uri(url.as_str());
         let (mut parts, ()) = request.body(()).map_err(invalid)?.into_parts();
         parts.headers = take(&mut self.headers);
-        for hook in self.target.on_request.iter() {
-            hook(name, &mut parts);
+        for hook in target.on_request.iter() {
+            hook(&target.name, &mut parts);
         }
         Ok(parts)
     }
 
     fn for_network(
         &mut self,
+        target: &Target,
         url: Url,
     ) -> Result<(reqwest::Request, Option<Arc<Upload>>), ServiceError> {
-        let mut request = if self.target.on_request.is_empty() {
+        let mut request = if target.on_request.is_empty() {
             let mut request = reqwest::Request::new(take(&mut self.method), url);
             *request.headers_mut() = take(&mut self.headers);
             request
         } else {
-            let parts = self.parts(&url)?;
+            let parts = self.parts(target, &url)?;
             let request = reqwest::Request::try_from(http::Request::from_parts(parts, ""));
             request.map_err(|error| {
                 let cause = Cause::Request("a hook for requests made its URL invalid");
-                ServiceError::new(&self.target.name, cause)
-                    .caused_by(Some(error.without_url().into()))
+                ServiceError::new(&target.name, cause).caused_by(Some(error.without_url().into()))
             })?
         };
         let (body, upload) = take(&mut self.body).into_reqwest();
@@ -208,16 +212,17 @@ impl ServiceRequest {
     /// With the headers that a connection would add.
     fn for_service(
         &mut self,
+        target: &Target,
         url: Url,
     ) -> Result<(http::Request<Body>, Option<Arc<Upload>>), ServiceError> {
-        let mut parts = self.parts(&url)?;
+        let mut parts = self.parts(target, &url)?;
         if let Some(host) = parts.uri.authority().map(http::uri::Authority::as_str)
             && !parts.headers.contains_key(HOST)
             && let Ok(host) = HeaderValue::from_str(host)
         {
             parts.headers.insert(HOST, host);
         }
-        let body: RequestBody = take(&mut self.body);
+        let body = take(&mut self.body);
         if let Some(len @ 1..) = body.exact_len() {
             parts.headers.insert(CONTENT_LENGTH, len.into());
         }
@@ -234,8 +239,8 @@ impl ServiceRequest {
         mut verdict: Verdict,
     ) -> Result<ServiceResponse, ServiceError> {
         let url = self.prepare()?;
-        let no_body = self.method == Method::HEAD;
-        let answer = self.exchange(url, &mut verdict).await?;
+        let no_body = self.outgoing.method == Method::HEAD;
+        let answer = self.outgoing.exchange(url, &mut verdict).await?;
         Ok(ServiceResponse::new(answer, verdict, no_body))
     }
 }
